@@ -1,0 +1,1 @@
+"""The engines: the unbounded prover, its audit, and the search for attacks."""

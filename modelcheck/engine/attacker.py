@@ -1,0 +1,233 @@
+"""The attacker's knowledge, on demand: how each demanded pattern is built, taken out of messages, or had anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelcheck.engine.blocks import blocks
+from modelcheck.engine.clauses import (
+    ATTACKER,
+    ClauseSet,
+    Condition,
+    Exposure,
+    Literal,
+    Origin,
+    base_name,
+)
+from modelcheck.engine.steps import (
+    add_block,
+    declare_role,
+    expose_block,
+    expose_weak,
+    fixed_values,
+    session_literal,
+    simple,
+    state_literal,
+)
+from modelcheck.machines.machine import Create, Keep, Recall, Receive, RoleMachine, Send
+from modelcheck.protocol.model import Family, Weak
+from modelcheck.protocol.terms import NAME, STORED, App, Key, Term, Var, canonical, sort_of, substitute, subterms, unify
+from modelcheck.protocol.theory import FRESH_SORTS, recipes
+
+
+def build(
+    machines: tuple[RoleMachine, ...],
+    families: dict[str, Family],
+    enumerations: dict[str, tuple[str, ...]],
+    weak: tuple[Weak, ...] = (),
+) -> ClauseSet:
+    """Return the clauses of the machines running side by side; knowledge is added as it is demanded."""
+    everywhere = frozenset(power.form for power in weak if power.when is None)
+    clauses = ClauseSet(machines, families, everywhere, enumerations)
+    _register(clauses)
+    for machine in machines:
+        declare_role(clauses, machine)
+    recalls = {
+        tuple(name for name, _ in state.step.items)
+        for machine in machines for state in machine.states if isinstance(state.step, Recall)
+    }  # fmt: skip
+    for machine in machines:
+        for block in blocks(machine):
+            clauses.blocks.append(block)
+            expose_block(clauses, block, recalls)
+            for power in weak:
+                if power.when is not None:
+                    expose_weak(clauses, block, power.form, power.when)
+    for block in clauses.blocks:
+        add_block(clauses, block)
+    close(clauses)
+    return clauses
+
+
+def _register(clauses: ClauseSet) -> None:
+    """Fill the tables about stored values and about who holds which key."""
+    for machine in clauses.machines:
+        created = {
+            base_name(state.step.variable): simple(other.role.name)
+            for other in clauses.machines if other.protocol == machine.protocol
+            for state in other.states if isinstance(state.step, Create)
+        }  # fmt: skip
+        clauses.register_shapes(_terms(machine), created)
+    for family in clauses.families.values():
+        clauses.holders[family.name] = _holder_positions(clauses, family)
+
+
+def _terms(machine: RoleMachine) -> Iterator[Term]:
+    for state in machine.states:
+        match state.step:
+            case Send(term=term) | Receive(pattern=term):
+                yield term
+            case Keep(items) | Recall(items):
+                yield from (term for _, term in items)
+            case _:
+                pass
+        for view in state.views.values():
+            yield from (own for own in view.known.values() if own.variables)
+
+
+def _holder_positions(clauses: ClauseSet, family: Family) -> tuple[int, ...]:
+    """Return the positions of the index whose party holds the key: all, unless the family says who holds it."""
+    if not family.holders:
+        return tuple(range(family.arity))
+    found = {
+        position
+        for machine in clauses.machines if simple(machine.role.name) in family.holders
+        for term in _terms(machine) for part in subterms(term)
+        if isinstance(part, Key) and part.family == family.name
+        for position, name in enumerate(part.arguments) if name in machine.role.own
+    }  # fmt: skip
+    return tuple(sorted(found)) or tuple(range(family.arity))
+
+
+def close(clauses: ClauseSet) -> None:
+    """Add the rules of every demanded pattern, which may demand more, until all have theirs."""
+    while clauses._queue:
+        kind, pattern, index = clauses._queue.pop(0)
+        head = Literal(index, tuple(pattern.variables))
+        if kind == ATTACKER:
+            _given(clauses, pattern, head)
+            _composed(clauses, pattern, head)
+        elif kind.startswith("channel "):
+            _injected(clauses, kind, pattern, head)
+        _exposed(clauses, kind, pattern, head)
+
+
+def _given(clauses: ClauseSet, pattern: Term, head: Literal) -> None:
+    """What the attacker has anyway: leaves it makes, keys of dishonest names, public halves, stored values it can build."""
+    match pattern:
+        case Var(_, sort) if sort.startswith(STORED):
+            for shape in clauses.shapes[sort]:
+                value = App(sort, (shape.term,))
+                body = list(clauses.knows(shape.term))
+                origin = Origin("compose", term=pattern, needs=(shape.term,))
+                clauses.rule(Literal(head.predicate, (value,)), body, (), origin)
+        case Var(_, sort):
+            origin = Origin("given", term=pattern)
+            clauses.rule(head, (), (Condition("public", pattern),), origin)
+            for family in clauses.families.values():
+                if family.sort == sort:
+                    _dishonest(clauses, family, head.predicate)
+        case Key(name, _, _):
+            _dishonest(clauses, clauses.families[name], head.predicate, pattern)
+        case App("pk" | "g", (Var(_, sort),)):
+            for family in clauses.families.values():
+                if family.sort == sort and family.public:
+                    key = _key(clauses, family)
+                    clauses.rule(Literal(head.predicate, (key,)), (), (), Origin("given", term=pattern))
+        case _:
+            pass
+
+
+def _key(clauses: ClauseSet, family: Family) -> Key:
+    return Key(family.name, family.sort, tuple(clauses.fresh(NAME) for _ in range(family.arity)))
+
+
+def _dishonest(clauses: ClauseSet, family: Family, predicate: int, pattern: Term | None = None) -> None:
+    """The attacker holds the keys whose index has a dishonest name in a holder's place."""
+    key = pattern if isinstance(pattern, Key) else _key(clauses, family)
+    for position in clauses.holders[family.name]:
+        arguments = key.variables if pattern is not None else (key,)
+        origin = Origin("given", term=key)
+        clauses.rule(
+            Literal(predicate, tuple(arguments)), (), (Condition("dishonest", key.arguments[position]),), origin
+        )
+
+
+def _composed(clauses: ClauseSet, pattern: Term, head: Literal) -> None:
+    if not isinstance(pattern, App):
+        return
+    if "hash" in clauses.weak and pattern.function == "hash":
+        clauses.rule(head, (), (), Origin("given", term=pattern))
+        return
+    for needs, _ in recipes(pattern, clauses.weak):
+        names = {v: clauses.fresh(v.sort) for need in needs for v in need.variables if v not in pattern.variables}
+        wanted = tuple(substitute(need, names) for need in needs)
+        body = [literal for need in wanted for literal in clauses.knows(need)]
+        clauses.rule(head, body, (), Origin("compose", term=pattern, needs=wanted))
+
+
+def _injected(clauses: ClauseSet, place: str, pattern: Term, head: Literal) -> None:
+    """On an authentic channel the attacker sends only as an anonymous or dishonest sender; that is, as the former."""
+    _, sender, _ = place.split(" ")
+    role = next((machine.role for machine in clauses.machines if machine.role.name == sender), None)
+    if role is None or not (role.own or role.hosts):
+        clauses.rule(head, list(clauses.knows(pattern)), (), Origin("compose", term=pattern, needs=(pattern,)))
+
+
+def _exposed(clauses: ClauseSet, kind: str, pattern: Term, head: Literal) -> None:
+    """Add a rule for each thing that a role gave away and that can be an instance of the pattern."""
+    seen = set()
+    for exposure in _candidates(clauses, kind, pattern):
+        for mapping in _fits(pattern, exposure):
+            machine = next(m for m in clauses.machines if clauses.state_of.get((m.role.name, exposure.state)) == exposure.predicate)
+            arguments = tuple(substitute(variable, mapping) for variable in pattern.variables)
+            needs = tuple(substitute(need, mapping) for need in exposure.needs)
+            key = (exposure.predicate, arguments, needs, exposure.conditions)
+            if key in seen:
+                continue
+            seen.add(key)
+            _expose(clauses, machine, exposure, Literal(head.predicate, arguments), needs, mapping)
+
+
+def _expose(
+    clauses: ClauseSet, machine: RoleMachine, exposure: Exposure, head: Literal, needs: tuple[Term, ...],
+    mapping: dict[Var, Term],
+) -> None:  # fmt: skip
+    state = state_literal(clauses, machine, exposure.state)
+    body = [Literal(state.predicate, tuple(substitute(a, mapping) for a in state.arguments))]
+    body += [literal for need in needs for literal in clauses.knows(need)]
+    if exposure.any_message:
+        assert isinstance(head, Literal)
+        body += [Literal(p, a) for p, a in ()]
+    session = session_literal(clauses, machine)
+    fixed = fixed_values(machine)
+    used = {v for literal in (head, *body) for argument in literal.arguments for v in argument.variables}
+    if any(variable in used or variable in mapping for variable in fixed):
+        body.append(Literal(session.predicate, tuple(substitute(a, mapping) for a in session.arguments)))
+    conditions = [Condition(c.test, substitute(c.left, mapping), None, c.values) for c in exposure.conditions]
+    origin = Origin("expose", machine.role.name, exposure.state, exposure.sent, exposure.term, exposure.needs)
+    clauses.rule(head, body, conditions, origin)
+
+
+def _candidates(clauses: ClauseSet, kind: str, pattern: Term) -> Iterator[Exposure]:
+    sort = sort_of(pattern)
+    for exposure in clauses.exposures:
+        if exposure.kind != kind:
+            continue
+        term = exposure.term
+        if sort is not None:
+            if sort_of(term) == sort:
+                yield exposure
+        elif isinstance(term, App) and isinstance(pattern, App) and term.function == pattern.function:
+            yield exposure
+
+
+def _fits(pattern: Term, exposure: Exposure) -> Iterator[dict[Var, Term]]:
+    if exposure.any_message:
+        assert isinstance(pattern, App) and isinstance(exposure.term, App)
+        yield from unify(pattern.arguments[0], exposure.term.arguments[0])
+    else:
+        yield from unify(pattern, exposure.term)
+
+
+__all__ = ["FRESH_SORTS", "build", "canonical", "close"]

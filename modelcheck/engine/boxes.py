@@ -1,0 +1,552 @@
+"""The least model of a finite-domain Horn program, as finite unions of boxes.
+
+A rule body is a conjunction of atoms, so joining boxes gives boxes and so does projecting the result on the head:
+a bottom-up fixpoint never leaves this class, except in two places. A condition that two slots differ splits a box.
+A slot that a head repeats makes two columns equal; the cheap mode forgets the equality (the model grows, so what it
+excludes is excluded) and the exact mode splits the slot into single values.
+
+A box is kept as one integer: its columns lie side by side, each with a *guard* bit above it that is zero. Then one
+``&`` intersects two boxes, and adding all-ones to every column carries into each guard exactly if no column is
+empty. Every clause lays out its slots in the same way, and each box is converted once for each place where a clause
+body uses it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from modelcheck.engine.horn import Box, Clause, Differ, Goal, Mask, Program, Relations
+
+START = -1
+"""The clause index of a box that came with the start relations."""
+
+
+class BudgetExceeded(Exception):
+    """Raised when the work units are spent; the same input always stops at the same place."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """Work units that may be spent: one for every pair of boxes that is joined and for every box inserted."""
+
+    units: int
+    spent: int = 0
+
+    def charge(self, units: int) -> None:
+        """Nothing; the units are added to those spent, and ``BudgetExceeded`` ends the work that outgrew them."""
+        self.spent += units
+        if self.spent > self.units:
+            raise BudgetExceeded(f"{self.units} work units are spent")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A box that was added to a predicate, and the index of the clause that added it (or ``START``)."""
+
+    predicate: int
+    box: Box
+    clause: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fixpoint:
+    """The model, the goals that it reaches, and the order in which its boxes were found."""
+
+    relations: dict[int, tuple[Box, ...]]
+    reached: tuple[int, ...]
+    spent: int
+    exact: bool
+    _layouts: tuple[_Layout, ...] = field(repr=False)
+    _log: tuple[tuple[int, int, int], ...] = field(repr=False)
+
+    def records(self) -> Iterator[Record]:
+        """Every box as it was added, before it was merged with others, oldest first.
+
+        The boxes of the body that gave a record are covered by older records.
+        """
+        for predicate, packed, clause in self._log:
+            yield Record(predicate, self._layouts[predicate].unpack(packed), clause)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where the columns of a box (or the slots of a clause) lie in its integer."""
+
+    offsets: tuple[int, ...]
+    fields: tuple[Mask, ...]
+    ones: int
+    guards: int
+
+    @staticmethod
+    def of(columns: Sequence[Mask]) -> _Layout:
+        """The layout of columns with these full masks, the first column lowest."""
+        offsets, ones, guards, at = [], 0, 0, 0
+        for full in columns:
+            width = full.bit_length()
+            offsets.append(at)
+            ones |= ((1 << width) - 1) << at
+            guards |= 1 << (at + width)
+            at += width + 1
+        return _Layout(tuple(offsets), tuple((1 << full.bit_length()) - 1 for full in columns), ones, guards)
+
+    def pack(self, box: Sequence[Mask]) -> int:
+        """The integer of a box."""
+        packed = 0
+        for mask, offset, full in zip(box, self.offsets, self.fields, strict=True):
+            packed |= (mask & full) << offset
+        return packed
+
+    def unpack(self, packed: int) -> Box:
+        """The box of an integer."""
+        return tuple([packed >> offset & full for offset, full in zip(self.offsets, self.fields, strict=True)])
+
+    def without(self) -> tuple[int, ...]:
+        """For each column the integer that keeps every other column."""
+        return tuple(self.ones & ~(full << offset) for offset, full in zip(self.offsets, self.fields, strict=True))
+
+    def inhabited(self, packed: int) -> bool:
+        """Whether no column is empty."""
+        return (packed + self.ones) & self.guards == self.guards
+
+
+@dataclass(frozen=True, slots=True)
+class _Moves:
+    """A rearrangement of fields: those that move by the same distance move together."""
+
+    left: tuple[tuple[int, int], ...]
+    right: tuple[tuple[int, int], ...]
+
+    @staticmethod
+    def of(fields: Sequence[tuple[int, int, Mask]]) -> _Moves:
+        """The rearrangement that takes each field at the first offset to the second offset."""
+        by_distance: dict[int, int] = {}
+        for source, target, full in fields:
+            by_distance[target - source] = by_distance.get(target - source, 0) | full << source
+        return _Moves(
+            tuple((mask, distance) for distance, mask in by_distance.items() if distance >= 0),
+            tuple((mask, -distance) for distance, mask in by_distance.items() if distance < 0),
+        )
+
+    def apply(self, packed: int, onto: int = 0) -> int:
+        """``onto`` with the moved fields added."""
+        for mask, distance in self.left:
+            onto |= (packed & mask) << distance
+        for mask, distance in self.right:
+            onto |= (packed & mask) >> distance
+        return onto
+
+
+@dataclass(slots=True, eq=False)
+class _Use:
+    """One atom of a clause body: ``table`` holds its boxes, converted to the layout of the clause."""
+
+    rule: _Rule
+    position: int
+    slots: frozenset[int]
+    rest: int
+    moves: _Moves
+    repeats: tuple[tuple[_Moves, int], ...]
+    table: dict[int, int] = field(default_factory=dict)
+
+    def convert(self, packed: int) -> int | None:
+        """The slots of the clause when this atom matches the box, or None when it cannot."""
+        rule = self.rule
+        env = self.moves.apply(packed, self.rest) & rule.initial
+        for moves, others in self.repeats:
+            env &= moves.apply(packed, others)
+        return env if (env + rule.ones) & rule.guards == rule.guards else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Apart:
+    """A ``Differ`` as offsets and masks; ``free`` says that the right slot is used nowhere else afterwards."""
+
+    left: int
+    left_field: Mask
+    right: int
+    right_field: Mask
+    unique: Mask
+    free: bool
+
+    def split(self, env: int) -> list[int]:
+        """Boxes that together hold the points of ``env`` that satisfy the condition."""
+        left, right = env >> self.left & self.left_field, env >> self.right & self.right_field
+        both = left & right & self.unique
+        if not both or (self.free and right & (right - 1)):
+            return [env]
+        if not right & (right - 1):
+            return [env ^ (both << self.left)] if left != both else []
+        out = [env ^ (both << self.left)] if left != both else []
+        cleared = env & ~((self.left_field << self.left) | (self.right_field << self.right))
+        while both:
+            low = both & -both
+            both ^= low
+            out.append(cleared | low << self.left | (right & ~low) << self.right)
+        return out
+
+
+@dataclass(slots=True, eq=False)
+class _Rule:
+    """A clause prepared for joining."""
+
+    index: int
+    head: int
+    initial: int
+    ones: int
+    guards: int
+    head_moves: _Moves
+    apart: tuple[_Apart, ...]
+    repeated: tuple[tuple[int, Mask], ...]
+    always: frozenset[int]
+    slot_fields: tuple[int, ...]
+    uses: tuple[_Use, ...] = ()
+    dead: dict[int, int] = field(default_factory=dict)
+
+    def dead_after(self, pending: int) -> int:
+        """The initial masks of the slots that neither the head nor the ``pending`` atoms (a bit set) read."""
+        found = self.dead.get(pending)
+        if found is None:
+            live = set(self.always)
+            for use in self.uses:
+                if pending >> use.position & 1:
+                    live |= use.slots
+            found = sum(mask for slot, mask in enumerate(self.slot_fields) if slot not in live) & self.initial
+            self.dead[pending] = found
+        return found
+
+
+@dataclass(slots=True, eq=False)
+class _Relation:
+    """The boxes of one predicate: none inside another, no two that differ in one column only."""
+
+    number: int
+    layout: _Layout
+    without: tuple[int, ...]
+    forbidden: tuple[int, ...]
+    uses: list[_Use] = field(default_factory=list)
+    live: dict[int, None] = field(default_factory=dict)
+    neighbours: dict[int, int] = field(default_factory=dict)
+    """Each box under each of its columns taken away: where a box to merge with is found."""
+
+    def remove(self, packed: int) -> None:
+        """Nothing; the box is gone from the relation and from every place that uses it."""
+        del self.live[packed]
+        for keep in self.without:
+            del self.neighbours[packed & keep]
+        for use in self.uses:
+            use.table.pop(packed, None)
+
+    def absorb(self, packed: int) -> int | None:
+        """The box that now covers ``packed``, merged as far as it goes; None if an older one covers it already."""
+        live = self.live
+        if packed in live:
+            return None
+        for other in live:
+            if packed & other == packed:
+                return None
+        packed = self._merge(packed)
+        for other in [other for other in live if packed & other == other]:
+            self.remove(other)
+        live[packed] = None
+        for keep in self.without:
+            self.neighbours[packed & keep] = packed
+        return packed
+
+    def _merge(self, packed: int) -> int:
+        neighbours, again = self.neighbours, True
+        while again:
+            again = False
+            for keep in self.without:
+                other = neighbours.get(packed & keep)
+                if other is not None:
+                    self.remove(other)
+                    packed |= other
+                    again = True
+                    break
+        return packed
+
+
+def solve(program: Program, *, start: Relations | None = None, exact: bool = False, budget: Budget) -> Fixpoint:
+    """The least model of the program above ``start``, or one that includes it unless ``exact``.
+
+    Forbidden boxes are taken away from what clauses add, not from ``start``. Work is first-in first-out, so records
+    come in order of derivation depth, and it runs to completion: the model is an inductive invariant.
+    """
+    return _Solver(program, exact, budget).run(start or {})
+
+
+class _Solver:
+    """The state of one fixpoint computation."""
+
+    def __init__(self, program: Program, exact: bool, budget: Budget) -> None:
+        self.program = program
+        self.exact = exact
+        self.budget = budget
+        self.layouts = tuple(_Layout.of(columns) for columns in program.columns)
+        self.relations = [
+            _Relation(number, layout, layout.without(), tuple(map(layout.pack, program.forbidden.get(number, ()))))
+            for number, layout in enumerate(self.layouts)
+        ]
+        compiled = (_compile(clause, index, program, self.layouts) for index, clause in enumerate(program.clauses))
+        self.rules = [rule for rule in compiled if rule is not None]
+        for rule in self.rules:
+            for use in rule.uses:
+                self.relations[program.clauses[rule.index].body[use.position].predicate].uses.append(use)
+        self.queue: deque[tuple[_Relation, int]] = deque()
+        self.log: list[tuple[int, int, int]] = []
+
+    def run(self, start: Relations) -> Fixpoint:
+        """The finished fixpoint."""
+        before = self.budget.spent
+        for number, boxes in start.items():
+            layout = self.layouts[number]
+            for packed in map(layout.pack, boxes):
+                if layout.inhabited(packed):
+                    self.insert(self.relations[number], packed, START)
+        for rule in self.rules:
+            if not rule.uses:
+                self.emit(rule, [rule.initial])
+        while self.queue:
+            relation, packed = self.queue.popleft()
+            if packed in relation.live:
+                self.activate(relation, packed)
+        return self.finish(before)
+
+    def finish(self, before: int) -> Fixpoint:
+        """The fixpoint with its goals evaluated."""
+        relations = {
+            relation.number: tuple(map(relation.layout.unpack, relation.live))
+            for relation in self.relations
+            if relation.live
+        }
+        reached = tuple(
+            index
+            for index, goal in enumerate(self.program.goals)
+            if next(matches(relations, goal, self.budget), None) is not None
+        )
+        spent = self.budget.spent - before
+        return Fixpoint(relations, reached, spent, self.exact, self.layouts, tuple(self.log))
+
+    def activate(self, relation: _Relation, packed: int) -> None:
+        """Nothing; the box takes part in joins from now on, and its joins with all that took part before are done."""
+        triggered = []
+        for use in relation.uses:
+            env = use.convert(packed)
+            if env is not None:
+                use.table[packed] = env
+                triggered.append((use, env))
+        for use, env in triggered:
+            envs = self.join(use, env)
+            if envs:
+                self.emit(use.rule, envs)
+
+    def join(self, trigger: _Use, triggered: int) -> list[int]:
+        """The environments inside ``triggered``, in which ``trigger`` holds, where every other atom of the body does too."""
+        rule = trigger.rule
+        others = [use for use in rule.uses if use is not trigger]
+        if not others:
+            return [triggered]
+        others.sort(key=_table_size)
+        if not others[0].table:
+            return []
+        ones, guards = rule.ones, rule.guards
+        pending = (1 << len(rule.uses)) - 1 & ~(1 << trigger.position)
+        envs = [triggered | rule.dead_after(pending)]
+        for use in others:
+            pending &= ~(1 << use.position)
+            dead = rule.dead_after(pending)
+            found: dict[int, None] = {}
+            table = use.table.values()
+            self.budget.charge(len(table) * len(envs))
+            for env in envs:
+                hits = []
+                for box in table:
+                    meet = box & env
+                    if (meet + ones) & guards == guards:
+                        if meet == env:
+                            hits = [env]
+                            break
+                        hits.append(meet)
+                for meet in hits:
+                    found[meet | dead] = None
+            if not found:
+                return []
+            envs = list(found)
+        return envs
+
+    def emit(self, rule: _Rule, envs: list[int]) -> None:
+        """Nothing; the heads of the clause in these environments are added to its predicate."""
+        for apart in rule.apart:
+            envs = [part for env in envs for part in apart.split(env)]
+        if self.exact:
+            for offset, full in rule.repeated:
+                envs = [part for env in envs for part in _single_values(env, offset, full)]
+        relation, moves = self.relations[rule.head], rule.head_moves
+        for env in envs:
+            packed = moves.apply(env)
+            if relation.forbidden:
+                for part in _subtract(packed, relation.forbidden, relation.layout):
+                    self.insert(relation, part, rule.index)
+            else:
+                self.insert(relation, packed, rule.index)
+
+    def insert(self, relation: _Relation, packed: int, clause: int) -> None:
+        """Nothing; the box is in the relation and, if it is new, recorded and scheduled."""
+        self.budget.charge(1)
+        covering = relation.absorb(packed)
+        if covering is not None:
+            self.log.append((relation.number, packed, clause))
+            if relation.uses:
+                self.queue.append((relation, covering))
+
+
+def _table_size(use: _Use) -> int:
+    return len(use.table)
+
+
+def _single_values(env: int, offset: int, full: Mask) -> Iterator[int]:
+    rest, mask = env & ~(full << offset), env >> offset & full
+    while mask:
+        low = mask & -mask
+        mask ^= low
+        yield rest | low << offset
+
+
+def _subtract(packed: int, forbidden: tuple[int, ...], layout: _Layout) -> list[int]:
+    """Disjoint boxes that hold the points of ``packed`` outside every forbidden box."""
+    parts = [packed]
+    for box in forbidden:
+        remaining = []
+        for part in parts:
+            if not layout.inhabited(part & box):
+                remaining.append(part)
+                continue
+            for offset, full in zip(layout.offsets, layout.fields, strict=True):
+                column = full << offset
+                outside = part & column & ~box
+                if outside:
+                    remaining.append(part & ~column | outside)
+                    part &= ~outside
+        parts = remaining
+    return parts
+
+
+def _compile(clause: Clause, index: int, program: Program, layouts: tuple[_Layout, ...]) -> _Rule | None:
+    """The clause prepared for joining, or None if its masks leave nothing."""
+    masks = _narrowed(clause, program)
+    if masks is None:
+        return None
+    order = list(dict.fromkeys(slot for atom in (clause.head, *clause.body) for slot in atom.slots))
+    order += [slot for slot in range(len(masks)) if slot not in set(order)]
+    layout = _Layout.of([masks[slot] for slot in order])
+    place = {slot: (layout.offsets[at], layout.fields[at]) for at, slot in enumerate(order)}
+    head = set(clause.head.slots)
+    target = layouts[clause.head.predicate].offsets
+    rule = _Rule(
+        index=index,
+        head=clause.head.predicate,
+        initial=layout.pack([masks[slot] for slot in order]),
+        ones=layout.ones,
+        guards=layout.guards,
+        head_moves=_Moves.of([(place[s][0], to, place[s][1]) for s, to in zip(clause.head.slots, target, strict=True)]),
+        apart=_apart(clause.differ, place, head),
+        repeated=tuple(place[slot] for slot in sorted(head) if clause.head.slots.count(slot) > 1),
+        always=frozenset(head.union(*({differ.left, differ.right} for differ in clause.differ))),
+        slot_fields=tuple(place[slot][1] << place[slot][0] for slot in range(len(masks))),
+    )
+    rule.uses = tuple(
+        _use(rule, position, atom.slots, layouts[atom.predicate], place) for position, atom in enumerate(clause.body)
+    )
+    return rule
+
+
+def _narrowed(clause: Clause, program: Program) -> list[Mask] | None:
+    """The masks of the slots inside every column where they occur; None if one is empty."""
+    masks = list(clause.masks)
+    for atom in (clause.head, *clause.body):
+        for slot, full in zip(atom.slots, program.columns[atom.predicate], strict=True):
+            masks[slot] &= full
+    for differ in clause.differ:
+        if differ.left == differ.right:
+            masks[differ.left] &= ~differ.unique
+    return masks if all(masks) else None
+
+
+def _apart(
+    conditions: tuple[Differ, ...], place: dict[int, tuple[int, Mask]], kept: set[int]
+) -> tuple[_Apart, ...]:
+    found = []
+    mentioned = [slot for differ in conditions for slot in (differ.left, differ.right)]
+    for differ in conditions:
+        left, right = differ.left, differ.right
+        if left == right:
+            continue
+        if right in kept or mentioned.count(right) > 1:
+            left, right = right, left
+        free = right not in kept and mentioned.count(right) == 1
+        found.append(_Apart(*place[left], *place[right], differ.unique, free))
+    return tuple(found)
+
+
+def _use(
+    rule: _Rule, position: int, slots: tuple[int, ...], layout: _Layout, place: dict[int, tuple[int, Mask]]
+) -> _Use:
+    first: dict[int, tuple[int, int, Mask]] = {}
+    repeats = []
+    for slot, source in zip(slots, layout.offsets, strict=True):
+        offset, full = place[slot]
+        if slot in first:
+            repeats.append((_Moves.of([(source, offset, full)]), rule.ones & ~(full << offset)))
+        else:
+            first[slot] = (source, offset, full)
+    taken = sum(full << offset for _, offset, full in first.values())
+    return _Use(rule, position, frozenset(slots), rule.initial & ~taken, _Moves.of(list(first.values())), tuple(repeats))
+
+
+def matches(relations: Relations, goal: Goal, budget: Budget | None = None) -> Iterator[tuple[Mask, ...]]:
+    """The masks of the goal's slots for each combination of boxes that satisfies it, each once.
+
+    Every choice of one value per slot from one result satisfies the goal, and every solution is in some result.
+    """
+    masks = list(goal.masks)
+    for differ in goal.differ:
+        if differ.left == differ.right:
+            masks[differ.left] &= ~differ.unique
+    if not all(masks):
+        return
+    layout = _Layout.of(masks)
+    initial = layout.pack(masks)
+    place = {slot: (layout.offsets[slot], layout.fields[slot]) for slot in range(len(masks))}
+    apart = _apart(goal.differ, place, set(place))
+    tables = []
+    for atom in goal.body:
+        table: dict[int, None] = {}
+        for box in relations.get(atom.predicate, ()):
+            env = initial
+            for slot, mask in zip(atom.slots, box, strict=True):
+                env &= ~(layout.fields[slot] << layout.offsets[slot]) | mask << layout.offsets[slot]
+            if layout.inhabited(env):
+                table[env] = None
+        tables.append(list(table))
+    seen: set[int] = set()
+    for env in _combinations(initial, sorted(tables, key=len), layout, budget):
+        parts = [env]
+        for condition in apart:
+            parts = [smaller for part in parts for smaller in condition.split(part)]
+        for part in parts:
+            if part not in seen:
+                seen.add(part)
+                yield layout.unpack(part)
+
+
+def _combinations(env: int, tables: list[list[int]], layout: _Layout, budget: Budget | None) -> Iterator[int]:
+    if not tables:
+        yield env
+        return
+    if budget is not None:
+        budget.charge(len(tables[0]))
+    for box in tables[0]:
+        if layout.inhabited(box & env):
+            yield from _combinations(box & env, tables[1:], layout, budget)

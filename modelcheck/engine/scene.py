@@ -1,0 +1,377 @@
+"""A scene: the sessions that a claim puts under the spotlight, everybody else grouped in classes, finite domains.
+
+A session class is a role with values for the names it starts from. A *spotlight* holds exactly one session; a
+*summary* class any number, whose fresh values are one leaf each. Mapping every concrete leaf to the leaf of its
+creator's class preserves every positive rule, so what is not derivable here is impossible in every run, whatever the
+number of sessions. A condition that two leaves differ holds as soon as they *may* differ (spotlight.md, section 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
+
+from modelcheck.engine.clauses import PARENT, SESSION, ClauseSet, Condition, Literal, Predicate, Rule
+from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Mask, Program
+from modelcheck.engine.steps import fresh_values, simple
+from modelcheck.machines.machine import RoleMachine
+from modelcheck.protocol.model import set_members
+from modelcheck.protocol.terms import NAME, Const, Term, Var
+from modelcheck.protocol.theory import FRESH_SORTS
+
+DISHONEST = "i"
+"""The name of the dishonest party; one is enough, for all dishonest parties share their knowledge."""
+
+ELSEWHERE = "?"
+"""The session class of values that no single honest session made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session class: a role under given names, one session (``spotlight``) or any number."""
+
+    label: str
+    role: str
+    names: tuple[str, ...]
+    spotlight: bool = False
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Session classes and extra attacker leaves for one case of a claim."""
+
+    clauses: ClauseSet
+    honest: tuple[str, ...]
+    """Honest names; those in ``summary_names`` stand for any number of parties."""
+    summary_names: frozenset[str]
+    sessions: tuple[Session, ...]
+    attacker_leaves: tuple[tuple[str, str], ...] = ()
+    """Extra attacker leaves as (sort, leaf), each a single value."""
+    leaked: tuple[Rule, ...] = ()
+    """Rules that the claim's attacker adds."""
+    _columns: dict[int, tuple[Mask, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All names, honest ones first."""
+        return (*self.honest, DISHONEST)
+
+    @cached_property
+    def machines(self) -> dict[str, RoleMachine]:
+        """The machines of the scene's roles, by name."""
+        return {machine.role.name: machine for machine in self.clauses.machines}
+
+    @cached_property
+    def by_label(self) -> dict[str, Session]:
+        """The session classes by label."""
+        return {session.label: session for session in self.sessions}
+
+    # -------------------------------------------------------------------------------------------- domains
+
+    @cached_property
+    def domains(self) -> dict[str, tuple[str, ...]]:
+        """The finite domain of every sort."""
+        leaves: dict[str, list[str]] = {sort: [attacker_leaf(sort)] for sort in FRESH_SORTS}
+        for sort, leaf in self.attacker_leaves:
+            leaves[sort].append(leaf)
+        for session in self.sessions:
+            for variable in fresh_values(self.machines[session.role]):
+                leaves[variable.sort].append(leaf_name(variable, session.label))
+        for family in self.clauses.families.values():
+            for names in product(self.names, repeat=family.arity):
+                leaf = self.key_leaf(family.name, names)
+                if leaf not in leaves[family.sort]:
+                    leaves[family.sort].append(leaf)
+        domains = {sort: tuple(values) for sort, values in leaves.items()}
+        domains[NAME] = self.names
+        domains[SESSION] = tuple(session.label for session in self.sessions)
+        for sort, values in self.clauses.enumerations.items():
+            domains[sort] = values
+        for sort, components in self.clauses.components.items():
+            for component in components:
+                if component.name == PARENT:
+                    domains[component.sort] = ("honest", ELSEWHERE)
+                elif component.sort != NAME:
+                    domains[component.sort] = (*self._makers(component.name), ELSEWHERE)
+            del sort
+        return domains
+
+    def _makers(self, creator: str) -> tuple[str, ...]:
+        return tuple(session.label for session in self.sessions if simple(session.role) == creator)
+
+    def domain(self, sort: str) -> tuple[str, ...]:
+        """Return the values of a sort; sorts of which nothing exists have one constant."""
+        return self.domains.get(sort, ("absent",))
+
+    @cached_property
+    def _positions(self) -> dict[str, dict[str, int]]:
+        return {sort: {value: index for index, value in enumerate(values)} for sort, values in self.domains.items()}
+
+    def key_leaf(self, family: str, names: Sequence[str]) -> str:
+        """Return the leaf of a long-term key; an unordered family has one key whatever the order of names."""
+        ordered = sorted(names) if self.clauses.families[family].kind == "unordered" else names
+        return f"{family}({','.join(ordered)})"
+
+    def mask(self, sort: str, values: Iterable[str]) -> Mask:
+        """Return the mask of ``values``; values that do not exist in this scene are left out."""
+        positions = self._positions.get(sort, {"absent": 0})
+        mask = 0
+        for value in values:
+            if value in positions:
+                mask |= 1 << positions[value]
+        return mask
+
+    def full(self, sort: str) -> Mask:
+        """Return the mask of the whole domain of ``sort``."""
+        return (1 << len(self.domain(sort))) - 1
+
+    def values(self, sort: str, mask: Mask) -> tuple[str, ...]:
+        """Return the values in ``mask``."""
+        return tuple(value for index, value in enumerate(self.domain(sort)) if mask >> index & 1)
+
+    @cached_property
+    def _unique(self) -> dict[str, Mask]:
+        return {sort: self.mask(sort, filter(lambda v, s=sort: self.is_unique(s, v), values))  # type: ignore[misc]
+                for sort, values in self.domains.items()}  # fmt: skip
+
+    def unique(self, sort: str) -> Mask:
+        """Return the mask of the leaves that stand for exactly one concrete value."""
+        return self._unique.get(sort, 1)
+
+    def is_unique(self, sort: str, value: str) -> bool:
+        """Return whether a leaf stands for exactly one concrete value."""
+        if sort == NAME:
+            return value in self.honest and value not in self.summary_names
+        if sort == SESSION or "/" in sort:
+            return value in self.by_label and self.by_label[value].spotlight
+        if sort not in FRESH_SORTS:
+            return True
+        if value == attacker_leaf(sort):
+            return False
+        _, at, label = value.partition("@")
+        if at:
+            return self.by_label[label].spotlight if label in self.by_label else True
+        inside = value.partition("(")[2].rstrip(")")
+        return bool(inside) and all(self.is_unique(NAME, name) for name in inside.split(","))
+
+    # -------------------------------------------------------------------------------------------- compilation
+
+    def compile(self, rule: Rule, origin: int) -> Clause | None:
+        """Return the rule as a clause over this scene's domains, or None if its body is empty in it."""
+        slots = _Slots(self)
+        head = slots.atom(rule.head)
+        body = tuple(slots.atom(literal) for literal in rule.body)
+        differ = slots.conditions(rule.conditions)
+        if differ is None or not all(slots.masks):
+            return None
+        return Clause(head, body, tuple(slots.masks), differ, origin)
+
+    def goal(
+        self, body: Sequence[Literal], conditions: Sequence[Condition] = (), fixed: Mapping[Var, Mask] | None = None
+    ) -> Goal | None:
+        """Return a goal over this scene's domains; ``fixed`` narrows variables. None if it is empty from the start."""
+        slots = _Slots(self)
+        atoms = tuple(slots.atom(literal) for literal in body)
+        differ = slots.conditions(conditions)
+        for variable, mask in (fixed or {}).items():
+            slots.masks[slots.slot(variable)] &= mask
+        return Goal(atoms, tuple(slots.masks), differ) if differ is not None and all(slots.masks) else None
+
+    @cached_property
+    def base(self) -> tuple[Clause, ...]:
+        """The clauses of the protocol in this scene, its relations included, without the claim's own rules."""
+        compiled = (self.compile(rule, index) for index, rule in enumerate(self.clauses.rules))
+        return (*self._facts(), *(clause for clause in compiled if clause is not None))
+
+    def program(
+        self, goals: Sequence[Goal], forbidden: Mapping[int, tuple[Box, ...]], extra: Sequence[Rule] = ()
+    ) -> Program:
+        """Return the program of this scene with goals, steps that do not happen, and the rules of attacker powers."""
+        count = len(self.clauses.rules)
+        more = [self.compile(rule, count + index) for index, rule in enumerate((*self.leaked, *extra))]
+        clauses = (*self.base, *(clause for clause in more if clause is not None))
+        columns = tuple(tuple(self.full(sort) for sort in p.columns) for p in self.clauses.predicates)
+        return Program(columns, clauses, tuple(goals), dict(forbidden))
+
+    def _facts(self) -> Iterator[Clause]:
+        for index, predicate in enumerate(self.clauses.predicates):
+            for box in self.relation(index, predicate):
+                yield Clause(Atom(index, tuple(range(len(box)))), (), box)
+
+    def relation(self, index: int, predicate: Predicate) -> Iterator[Box]:
+        """Yield the boxes of a predicate that is data: sessions, key families, choices, parts of stored values."""
+        match predicate.kind:
+            case "session":
+                yield from self._sessions(predicate)
+            case "family":
+                yield from self._family(predicate)
+            case "choice":
+                yield from self._choice(predicate)
+            case "part":
+                yield from self._part(predicate, self.clauses.parts[index])
+            case "certified":
+                yield from self._certified(predicate)
+            case "state" | "known":
+                pass
+
+    def _sessions(self, predicate: Predicate) -> Iterator[Box]:
+        parameters = self.machines[predicate.name].role.parameters
+        for session in self.sessions:
+            if session.role == predicate.name:
+                named = dict(zip(parameters, session.names, strict=True))
+                columns = [
+                    self.mask(v.sort, [named[v] if v in named else leaf_name(v, session.label)])
+                    for v in predicate.variables
+                ]  # fmt: skip
+                yield (self.mask(SESSION, [session.label]), *columns)
+
+    def _family(self, predicate: Predicate) -> Iterator[Box]:
+        sort = predicate.columns[-1]
+        for names in product(self.names, repeat=len(predicate.columns) - 1):
+            leaf = self.mask(sort, [self.key_leaf(predicate.name, names)])
+            yield (*(self.mask(NAME, [name]) for name in names), leaf)
+
+    def _certified(self, predicate: Predicate) -> Iterator[Box]:
+        """A certificate ties a name to its own key, or a dishonest name to any key."""
+        sort = predicate.columns[-1]
+        for name in self.honest:
+            yield (self.mask(NAME, [name]), self.mask(sort, [self.key_leaf(predicate.name, [name])]))
+        yield (self.mask(NAME, [DISHONEST]), self.full(sort))
+
+    def _choice(self, predicate: Predicate) -> Iterator[Box]:
+        value_sort, *set_sorts = predicate.columns
+        values = self.domain(value_sort)
+        for sets in product(*(self.domain(sort) for sort in set_sorts)):
+            common = [value for value in values if all(value in set_members(chosen) for chosen in sets)]
+            chosen = common[:1] if predicate.name == "best" else common
+            if chosen:
+                columns = (self.mask(sort, [s]) for sort, s in zip(set_sorts, sets, strict=True))
+                yield (self.mask(value_sort, chosen), *columns)
+
+    def _part(self, predicate: Predicate, creator: str) -> Iterator[Box]:
+        """The class of a value's creator: the session whose leaves all its columns hold, else :data:`ELSEWHERE`."""
+        *columns, target = predicate.columns
+        elsewhere = self.mask(target, [ELSEWHERE])
+        if creator == PARENT:
+            honest = tuple(self.full(sort) & ~self.mask(sort, [ELSEWHERE]) for sort in columns)
+            yield (*honest, self.mask(target, ["honest"]))
+            for position, sort in enumerate(columns):
+                if "/" in sort:
+                    yield (*(self.mask(s, [ELSEWHERE]) if i == position else self.full(s)
+                             for i, s in enumerate(columns)), elsewhere)  # fmt: skip
+            return
+        first_made: Mask = 0
+        for label in self._makers(creator):
+            made = self._made_by(label, columns, predicate.variables)
+            if not all(made):
+                continue
+            first_made |= made[0]
+            yield (*made, self.mask(target, [label]))
+            for position in range(1, len(columns)):
+                rest = [self.full(sort) for sort in columns]
+                rest[0], rest[position] = made[0], rest[position] & ~made[position]
+                yield (*rest, elsewhere)
+        outside = self.full(columns[0]) & ~first_made
+        if outside:
+            yield (outside, *(self.full(sort) for sort in columns[1:]), elsewhere)
+
+    def _made_by(self, label: str, columns: Sequence[str], variables: Sequence[Var]) -> list[Mask]:
+        """Return for each column the mask of the leaves that session class ``label`` makes for it."""
+        created = {v for v in fresh_values(self.machines[self.by_label[label].role])}
+        masks = []
+        for sort in columns:
+            leaves = [leaf_name(v, label) for v in created if v.sort == sort]
+            masks.append(self.mask(sort, leaves))
+        del variables
+        return masks
+
+    def leaf_of(self, session: Session, variable: Var) -> str | None:
+        """Return the value that a session class gives to a name or fresh value of its role, None for others."""
+        machine = self.machines[session.role]
+        for name, value in zip(machine.role.parameters, session.names, strict=True):
+            if name == variable:
+                return value
+        return leaf_name(variable, session.label) if variable in fresh_values(machine) else None
+
+
+class _Slots:
+    """Assigns slots to the variables of a rule; each constant has a slot of its own."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.index: dict[Var, int] = {}
+        self.masks: list[Mask] = []
+        self.sorts: list[str] = []
+
+    def slot(self, term: Term) -> int:
+        if isinstance(term, Var):
+            if term not in self.index:
+                self.index[term] = len(self.masks)
+                self.masks.append(self.scene.full(term.sort))
+                self.sorts.append(term.sort)
+            return self.index[term]
+        assert isinstance(term, Const), term
+        self.masks.append(self.scene.mask(term.sort, [term.value]))
+        self.sorts.append(term.sort)
+        return len(self.masks) - 1
+
+    def atom(self, literal: Literal) -> Atom:
+        return Atom(literal.predicate, tuple(self.slot(argument) for argument in literal.arguments))
+
+    def conditions(self, conditions: Iterable[Condition]) -> tuple[Differ, ...] | None:
+        """Narrow masks by conditions on single leaves; return those on two, or None if one can never hold."""
+        differ = []
+        for condition in conditions:
+            if condition.test == "differ":
+                assert condition.right is not None
+                if condition.left is condition.right:
+                    return None
+                left, right = self.slot(condition.left), self.slot(condition.right)
+                differ.append(Differ(left, right, self.scene.unique(self.sorts[left])))
+            else:
+                slot = self.slot(condition.left)
+                self.masks[slot] &= self._allowed(condition, self.sorts[slot])
+        return tuple(differ)
+
+    def _allowed(self, condition: Condition, sort: str) -> Mask:
+        scene = self.scene
+        match condition.test:
+            case "among":
+                return scene.mask(sort, condition.values)
+            case "public":
+                extra = (leaf for s, leaf in scene.attacker_leaves if s == sort)
+                return scene.mask(sort, (attacker_leaf(sort), *extra))
+            case "honest":
+                return scene.mask(NAME, scene.honest)
+            case "dishonest":
+                return scene.mask(NAME, [DISHONEST])
+            case "differ":
+                raise AssertionError("two leaves")
+
+
+def leaf_name(variable: Var, label: str) -> str:
+    """Return the leaf for a value that a session class creates."""
+    return f"{variable.name}@{label}"
+
+
+def attacker_leaf(sort: str) -> str:
+    """Return the leaf for all values of a sort that the attacker makes."""
+    return f"attacker's {sort}"
+
+
+def summaries(
+    clauses: ClauseSet, honest: Sequence[str], roles: Iterable[str] | None = None
+) -> tuple[Session, ...]:
+    """Return the summary classes: own names honest, other names any, a party talking to itself included."""
+    wanted = None if roles is None else set(roles)
+    result = []
+    for machine in clauses.machines:
+        role = machine.role
+        if wanted is not None and role.name not in wanted:
+            continue
+        choices = [honest if name in role.own else (*honest, DISHONEST) for name in role.parameters]
+        for names in product(*choices):
+            result.append(Session(f"others {role.name}({','.join(names)})", role.name, names))
+    return tuple(result)

@@ -1,0 +1,220 @@
+"""What a claim speaks of, in terms of states: which sessions are under the spotlight, and what they hold there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from modelcheck.engine.blocks import cut_at
+from modelcheck.engine.clauses import ClauseSet, Literal
+from modelcheck.engine.horn import Box, Mask
+from modelcheck.engine.scene import Scene
+from modelcheck.engine.steps import fixed_values, session_literal, session_variable, state_literal
+from modelcheck.machines.machine import Guard, RoleMachine, Send
+from modelcheck.machines.view import View
+from modelcheck.protocol.model import Datum, Path, Point, Protocol, Reached, Sent
+from modelcheck.protocol.terms import NAME, Const, Key, Term, Var, rebuild, renamed
+
+BRANCH = "branch"
+"""The sort of "this branch was taken"."""
+
+TAKEN, NOT_TAKEN = Const("taken", BRANCH), Const("not taken", BRANCH)
+
+LETTERS = ("A", "B", "C", "D", "E", "F")
+
+
+@dataclass(frozen=True, slots=True)
+class Stance:
+    """A role at a point on one or more paths: the cut state, and what it then knows."""
+
+    machine: RoleMachine
+    state: int
+    views: Mapping[int, View]
+
+    @property
+    def role(self) -> str:
+        """The role's name."""
+        return self.machine.role.name
+
+    def literals(self, clauses: ClauseSet, prefix: str = "") -> list[Literal]:
+        """Return the literals "a session of the role is there", variables prefixed."""
+        session = session_literal(clauses, self.machine, prefix)
+        return [state_literal(clauses, self.machine, self.state, prefix), session]
+
+    def received(self) -> tuple[Var, ...]:
+        """Return the role's variables that are neither its names nor values it creates."""
+        fixed = fixed_values(self.machine)
+        return tuple(v for v in self.machine.states[self.state].bound if v not in fixed)
+
+    def new_values(self) -> set[Var]:
+        """Return the variables of which the role made sure that no session of its name accepted them before."""
+        return {
+            part
+            for state in self.machine.lineage(self.state)
+            if isinstance(state.step, Guard) and state.step.test == "new"
+            for part in state.step.left.variables
+        }
+
+
+class Held:
+    """Answers what a datum of a claim is for a role at a point."""
+
+    def __init__(self, protocol: Protocol, machines: Iterable[RoleMachine]) -> None:
+        self.paths: dict[str, tuple[Path, ...]] = {}
+        todo = [protocol]
+        while todo:
+            one = todo.pop()
+            self.paths[one.name] = one.paths
+            todo.extend(one.beside)
+        self.machines = {machine.role.name: machine for machine in machines}
+
+    def honest(self, path: Path, datum: Datum) -> Term | None:
+        """Return what a datum is on ``path``, or None if it does not exist there."""
+        match datum.kind:
+            case "value":
+                return path.values.get(datum.name)
+            case "message":
+                return path.messages.get(datum.name)
+            case "label":
+                taken = dict(path.labels).get(datum.name)
+                return None if taken is None else (TAKEN if taken else NOT_TAKEN)
+            case "stage":
+                return path.stages.get(int(datum.name))
+            case "range":
+                first, last = datum.arguments
+                return path.ranges.get((first, last))
+            case "constant" | "key":
+                return path.values.get(str(datum))
+
+    def at(self, stance: Stance, datum: Datum) -> tuple[Term, ...]:
+        """Return the different things the datum may be for the role there: empty if it does not hold it."""
+        found: dict[Term, None] = {}
+        for index, view in stance.views.items():
+            honest = self.honest(self.paths[stance.machine.protocol][index], datum)
+            own = view.of(honest) if honest is not None else None
+            if own is not None:
+                found[own] = None
+        if datum.kind == "label" and len(found) > 1:
+            return ()
+        return tuple(found)
+
+    def tuples(self, stance: Stance, data: tuple[Datum, ...]) -> tuple[tuple[Term, ...], ...]:
+        """Return the joint values of several data on the paths through a stance where the role holds them all."""
+        found: dict[tuple[Term, ...], None] = {}
+        for index, view in stance.views.items():
+            path = self.paths[stance.machine.protocol][index]
+            terms = [self.honest(path, datum) for datum in data]
+            own = [view.of(term) if term is not None else None for term in terms]
+            if all(term is not None for term in own):
+                found[tuple(term for term in own if term is not None)] = None
+        return tuple(found)
+
+    def stances(self, point: Point) -> tuple[Stance, ...]:
+        """Return where a role may be when it has just reached a point."""
+        machine = self.machines[point.role]
+        return self.cuts(machine, machine.at(point.kind, point.name))
+
+    def cuts(self, machine: RoleMachine, states: Iterable[int]) -> tuple[Stance, ...]:
+        """Return the stances for some states of a machine, each at the end of its block."""
+        merged: dict[int, dict[int, View]] = {}
+        for index in states:
+            cut = cut_at(machine, index)
+            merged.setdefault(cut, {}).update(machine.states[cut].views)
+        return tuple(Stance(machine, cut, views) for cut, views in sorted(merged.items()))
+
+    def last_sends(self, left: Point, role: str) -> tuple[Stance, ...]:
+        """Return where ``role`` is after its last send before ``left``, in the order of the flow."""
+        machine = self.machines[role]
+        name = role.rpartition(".")[2] if role not in {r for p in self.paths.values() for r in _roles(p)} else role
+        spans: set[tuple[int, int, int]] = set()
+        for index, path in enumerate(self.paths[machine.protocol]):
+            end = _position(path, left)
+            sends = [e for e in path.events[: end or 0] if isinstance(e, Sent) and e.sender in (role, name)]
+            if sends:
+                spans.add((index, sends[-1].span.start, sends[-1].span.end))
+        states = [
+            state.index for state in machine.states
+            if isinstance(state.step, Send)
+            and any((path, state.step.span.start, state.step.span.end) in spans for path in state.views)
+        ]  # fmt: skip
+        return self.cuts(machine, states)
+
+    def first_held(self, machine: RoleMachine, data: tuple[Datum, ...]) -> tuple[Stance, ...]:
+        """Return on each branch the first states in which the role holds all the data."""
+        found: list[int] = []
+        for state in machine.states[1:]:
+            if any(ancestor.index in found for ancestor in machine.lineage(state.parent)):
+                continue
+            if self.tuples(Stance(machine, state.index, state.views), data):
+                found.append(state.index)
+        return self.cuts(machine, found)
+
+
+def _roles(paths: tuple[Path, ...]) -> Iterator[str]:
+    for path in paths:
+        for event in path.events:
+            if isinstance(event, Sent):
+                yield event.sender
+
+
+def _position(path: Path, point: Point) -> int | None:
+    """Return how many events of the path lie at or before a point, None if the path does not reach it."""
+    role = point.role
+    for index, event in enumerate(path.events):
+        match event:
+            case Reached(who, what):
+                wanted = f"stage {point.name}" if point.kind == "stage" else point.kind
+                if what == wanted and who in ("", role):
+                    return index + 1
+            case Sent(sender=sender, names=names) if point.kind == "sends" and sender == role and point.name in names:
+                return index
+            case Sent(receiver=to, names=names) if point.kind == "receives" and to == role and point.name in names:
+                return index + 1
+            case _:
+                pass
+    return None
+
+
+def judged_names(stance: Stance) -> tuple[Var, ...]:
+    """Return the names that the role holds there: those it starts from and those it learned."""
+    learned = tuple(v for v in stance.received() if v.sort == NAME and "~" not in v.name and _is_held(stance, v))
+    return (*stance.machine.role.parameters, *learned)
+
+
+def _is_held(stance: Stance, variable: Var) -> bool:
+    return any(variable in view.known.values() and any(
+        own is variable and isinstance(honest, Var) for honest, own in view.known.items()
+    ) for view in stance.views.values())  # fmt: skip
+
+
+def restriction(scene: Scene, predicate: int, narrowed: Mapping[Var, Iterable[str]], sessions: Iterable[str]) -> Box:
+    """Return the box of states of some session classes in which variables have the given values."""
+    described = scene.clauses.predicates[predicate]
+    columns: list[Mask] = [scene.mask(described.columns[0], sessions)]
+    for variable in described.variables:
+        sorts = scene.clauses.column_sorts(variable.sort)
+        if variable in narrowed:
+            columns.append(scene.mask(variable.sort, narrowed[variable]))
+        else:
+            columns.extend(scene.full(sort) for sort in sorts)
+    return tuple(columns)
+
+
+def named(term: Term, names: Mapping[Var, str]) -> Term:
+    """Return ``term`` with the names that a session starts from put in."""
+    if isinstance(term, Var):
+        return Const(names[term], NAME) if term in names else term
+    if isinstance(term, Const):
+        return term
+    return rebuild(term, lambda part: named(part, names))
+
+
+def is_judged_key(term: Term) -> bool:
+    """Return whether a leaked term is a long-term key, known from the start rather than from a state."""
+    return isinstance(term, Key)
+
+
+__all__ = [
+    "BRANCH", "Held", "Stance", "is_judged_key", "judged_names", "named", "renamed", "restriction",
+    "session_variable",
+]  # fmt: skip

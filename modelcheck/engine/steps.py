@@ -1,0 +1,313 @@
+"""Rules for the blocks of role machines, and what each block gives away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from modelcheck.engine.blocks import Block, blocks
+from modelcheck.engine.clauses import (
+    ATTACKER,
+    SESSION,
+    ClauseSet,
+    Condition,
+    Exposure,
+    Literal,
+    Origin,
+    Predicate,
+    base_name,
+)
+from modelcheck.machines.machine import Create, Guard, Keep, Pick, Receive, Recall, RoleMachine, Send, Step
+from modelcheck.protocol.model import Fact
+from modelcheck.protocol.terms import App, Const, Key, Term, Var, sort_of, substitute, subterms, unify
+from modelcheck.protocol.theory import is_data, openings
+
+IDENTITY = "#session"
+
+
+def session_variable(prefix: str = "") -> Var:
+    """Return the variable for the session class of a rule's role."""
+    return Var(prefix + IDENTITY, SESSION)
+
+
+def fresh_values(machine: RoleMachine) -> tuple[Var, ...]:
+    """Return the values that a role creates, in order, on any of its branches."""
+    return tuple(dict.fromkeys(s.step.variable for s in machine.states if isinstance(s.step, Create)))
+
+
+def fixed_values(machine: RoleMachine) -> tuple[Var, ...]:
+    """Return what is fixed when a session starts: its names and the values that it will create."""
+    return tuple(dict.fromkeys((*machine.role.parameters, *fresh_values(machine))))
+
+
+def declare_role(clauses: ClauseSet, machine: RoleMachine) -> None:
+    """Add the predicates of a role: one for its sessions, one for each cut state."""
+    fixed = fixed_values(machine)
+    name = machine.role.name
+    clauses.session_of[name] = clauses.predicate(
+        Predicate("session", name, (SESSION, *(variable.sort for variable in fixed)), fixed)
+    )
+    for block in blocks(machine):
+        variables = tuple(v for v in machine.states[block.end].bound if v not in fixed)
+        columns = (SESSION, *(column for v in variables for column in clauses.column_sorts(v.sort)))
+        clauses.state_of[name, block.end] = clauses.predicate(
+            Predicate("state", f"{name} {block.end}", columns, variables)
+        )
+
+
+def state_literal(clauses: ClauseSet, machine: RoleMachine, state: int, prefix: str = "") -> Literal:
+    """Return the literal "a session is in cut state ``state``", its role's variables prefixed with ``prefix``."""
+    index = clauses.state_of[machine.role.name, state]
+    variables = clauses.predicates[index].variables
+    return Literal(index, (session_variable(prefix), *(Var(prefix + v.name, v.sort) for v in variables)))
+
+
+def session_literal(clauses: ClauseSet, machine: RoleMachine, prefix: str = "") -> Literal:
+    """Return the literal that ties a session's class to its names and fresh values."""
+    variables = fixed_values(machine)
+    return Literal(
+        clauses.session_of[machine.role.name],
+        (session_variable(prefix), *(Var(prefix + v.name, v.sort) for v in variables)),
+    )
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A block's rule under construction: one alternative of the unifiers of its guards."""
+
+    mapping: dict[Var, Term]
+    body: list[Literal]
+    conditions: list[Condition]
+
+
+def add_block(clauses: ClauseSet, block: Block) -> None:
+    """Add the rules by which a session takes a block."""
+    machine = block.machine
+    start: list[Literal] = [state_literal(clauses, machine, block.start)] if block.start else []
+    drafts = [_Draft({}, start, [])]
+    for step in block.steps:
+        drafts = [extended for draft in drafts for extended in _extend(clauses, machine, draft, step)]
+    origin = Origin("step", machine.role.name, block.end)
+    for draft in drafts:
+        head = _substituted(state_literal(clauses, machine, block.end), draft.mapping)
+        body = [_substituted(literal, draft.mapping) for literal in draft.body]
+        body = [*body, *tie_session(clauses, machine, (head, *body), draft.mapping)]
+        conditions = [
+            Condition(c.test, substitute(c.left, draft.mapping),
+                      None if c.right is None else substitute(c.right, draft.mapping), c.values)
+            for c in draft.conditions
+        ]  # fmt: skip
+        clauses.rule(head, body, conditions, origin)
+
+
+def tie_session(
+    clauses: ClauseSet, machine: RoleMachine, literals: tuple[Literal, ...], mapping: dict[Var, Term], prefix: str = ""
+) -> Iterator[Literal]:
+    """Yield the session literal if the rule speaks of the session's names or fresh values, or has no other premise."""
+    fixed = {Var(prefix + v.name, v.sort) for v in fixed_values(machine)}
+    used = {variable for literal in literals for argument in literal.arguments for variable in argument.variables}
+    touched = any(variable in mapping for variable in fixed)
+    if fixed & used or touched or not literals[1:]:
+        yield _substituted(session_literal(clauses, machine, prefix), mapping)
+
+
+def _substituted(literal: Literal, mapping: dict[Var, Term]) -> Literal:
+    return Literal(literal.predicate, tuple(substitute(argument, mapping) for argument in literal.arguments))
+
+
+def _extend(clauses: ClauseSet, machine: RoleMachine, draft: _Draft, step: Step) -> Iterator[_Draft]:
+    match step:
+        case Receive(pattern, _, channel, sender):
+            if channel in ("public", "secret"):
+                draft.body.extend(clauses.knows(pattern))
+            else:
+                draft.body.extend(clauses.knows(pattern, channel_name(sender, machine.role.name)))
+            yield draft
+        case Recall(items):
+            record = App("record", tuple(term for _, term in items))
+            draft.body.extend(clauses.knows(record, record_name(machine.role.name, tuple(name for name, _ in items))))
+            draft.conditions.extend(())
+            yield draft
+        case Pick(value, rule, sources, allowed):
+            if rule != "any":
+                draft.body.append(choice(clauses, rule, value, sources))
+            if allowed is not None:
+                draft.conditions.append(Condition("among", value, None, allowed))
+            yield draft
+        case Guard():
+            yield from _guarded(clauses, draft, step)
+        case _:
+            yield draft
+
+
+def _guarded(clauses: ClauseSet, draft: _Draft, guard: Guard) -> Iterator[_Draft]:
+    """Yield the alternatives of a guard. ``new`` only restricts which sessions coexist, which no single run shows."""
+    left, right = guard.left, guard.right
+    match guard.test:
+        case "equal":
+            assert right is not None
+            for mapping in unify(left, right, draft.mapping):
+                yield _Draft(mapping, list(draft.body), list(draft.conditions))
+            return
+        case "differ":
+            assert right is not None
+            if left is right:
+                return
+            if sort_of(left) is not None and sort_of(right) is not None:
+                draft.conditions.append(Condition("differ", left, right))
+        case "among":
+            draft.conditions.append(Condition("among", left, None, guard.values))
+        case "member":
+            assert right is not None
+            draft.body.append(choice(clauses, "member", left, (right,)))
+        case "hosted":
+            draft.conditions.append(Condition("honest", left))
+        case "new":
+            pass
+    yield draft
+
+
+def choice(clauses: ClauseSet, rule: str, value: Term, sources: tuple[Term, ...]) -> Literal:
+    """Return the literal "``value`` is a member (or the best) of all ``sources``"."""
+    columns = (str(sort_of(value)), *(str(sort_of(source)) for source in sources))
+    return Literal(clauses.predicate(Predicate("choice", rule, columns)), (value, *sources))
+
+
+def channel_name(sender: str, receiver: str) -> str:
+    """Return the name of the protected channel between two roles."""
+    return f"channel {sender} {receiver}"
+
+
+def record_name(role: str, names: tuple[str, ...]) -> str:
+    """Return the name of the store from which a role recalls values of these names."""
+    return f"record {simple(role)} {' '.join(names)}"
+
+
+def simple(role: str) -> str:
+    """Return a role's name without its protocol."""
+    return role.rpartition(".")[2]
+
+
+# ------------------------------------------------------------------------------------------------ what is given away
+
+
+def expose_block(clauses: ClauseSet, block: Block, recalls: set[tuple[str, ...]]) -> None:
+    """Add what the sends and keeps of a block give away, and to whom."""
+    machine = block.machine
+    predicate = clauses.state_of[machine.role.name, block.end]
+    for step in block.steps:
+        match step:
+            case Send(term=term, channel=channel, receiver=receiver):
+                if channel in ("public", "authentic"):
+                    _expose(clauses, ATTACKER, predicate, block.end, term, ())
+                else:
+                    _expose_protected(clauses, machine, predicate, block.end, term, receiver)
+                if channel in ("authentic", "secure"):
+                    place = channel_name(machine.role.name, receiver)
+                    clauses.exposures.append(Exposure(place, predicate, term, (), (), term, block.end))
+            case Keep(items):
+                values = dict(items)
+                for names in sorted(recalls):
+                    if all(name in values for name in names):
+                        record = App("record", tuple(values[name] for name in names))
+                        place = record_name(machine.role.name, names)
+                        clauses.exposures.append(Exposure(place, predicate, record, (), (), record, block.end))
+            case _:
+                pass
+
+
+def _expose_protected(
+    clauses: ClauseSet, machine: RoleMachine, predicate: int, state: int, term: Term, receiver: str
+) -> None:
+    """An anonymous receiver, or one with a dishonest name, may be the attacker."""
+    other = next((m.role for m in clauses.machines if m.role.name == receiver), None)
+    if other is None or not (other.own or other.hosts):
+        _expose(clauses, ATTACKER, predicate, state, term, ())
+        return
+    for name in (*other.own, *other.hosts):
+        if name in machine.states[state].bound:
+            _expose(clauses, ATTACKER, predicate, state, term, (Condition("dishonest", name),))
+
+
+def _expose(
+    clauses: ClauseSet, kind: str, predicate: int, state: int, term: Term, conditions: tuple[Condition, ...]
+) -> None:
+    """Add every part that can be taken out of a sent term, with the keys that it takes."""
+    seen: set[tuple[Term, tuple[Term, ...]]] = set()
+    todo: list[tuple[Term, tuple[Term, ...]]] = [(term, ())]
+    while todo:
+        part, needs = todo.pop()
+        if (part, needs) in seen:
+            continue
+        seen.add((part, needs))
+        if isinstance(part, App) and is_data(part.function):
+            todo.extend((argument, needs) for argument in part.arguments)
+            continue
+        if not clauses.is_public_leaf(part):
+            clauses.exposures.append(Exposure(kind, predicate, part, needs, conditions, term, state))
+        for more, content, _ in openings(part, clauses.weak):
+            todo.append((content, tuple(dict.fromkeys((*needs, *more)))))
+        if "hash" in clauses.weak and isinstance(part, App) and part.function == "sign":
+            clauses.exposures.append(
+                Exposure(kind, predicate, part, needs, conditions, term, state, any_message=True)
+            )
+
+
+def expose_weak(clauses: ClauseSet, block: Block, form: str, fact: Fact) -> None:
+    """Add what a weak primitive gives away in the sessions where the condition of the claim holds."""
+    machine = block.machine
+    state = machine.states[block.end]
+    predicate = clauses.state_of[machine.role.name, block.end]
+    for path, view in state.views.items():
+        subject = _subject(view.known, fact.subject.name)
+        if subject is None:
+            continue
+        if isinstance(subject, Const):
+            if subject.value not in fact.values:
+                continue
+            conditions: tuple[Condition, ...] = ()
+        else:
+            conditions = (Condition("among", subject, None, fact.values),)
+        del path
+        for part in _weak_parts(view.known.values(), block, form):
+            clauses.exposures.append(
+                Exposure(ATTACKER, predicate, part, (), conditions, part, block.end, any_message=form == "hash")
+            )
+
+
+def _subject(known: dict[Term, Term], name: str) -> Term | None:
+    for honest, own in known.items():
+        if isinstance(honest, Var) and base_name(honest) == name:
+            return own
+    return None
+
+
+def _weak_parts(known: object, block: Block, form: str) -> Iterator[Term]:
+    """Yield what a weak primitive of this form reveals of the terms that a block sends or receives."""
+    terms = [s.term for s in block.steps if isinstance(s, Send)]
+    received = [s.pattern for s in block.steps if isinstance(s, Receive)]
+    seen = dict.fromkeys(part for term in (*terms, *received) for part in subterms(term))
+    for part in seen:
+        match part:
+            case App("dh") if form == "dh":
+                yield part
+            case App("kem_ss") if form == "kem":
+                yield part
+            case App("aead", (_, _, _, content)) if form == "aead":
+                yield content
+            case App("pk_encrypt", (_, content)) if form == "pk_encrypt":
+                yield content
+            case App("sign") if form == "hash" and any(part in subterms(term) for term in terms):
+                yield part
+            case App("sign", (key, _)) if form in ("sign", "rsa") and sort_of(key) in _forgeable(form):
+                yield key
+            case App("pk_encrypt", (App("pk", (key,)), _)) if form == "rsa" and sort_of(key) == "RsaKey":
+                yield key
+            case Key(_, "RsaKey", _) if form == "rsa":
+                yield part
+            case _:
+                pass
+
+
+def _forgeable(form: str) -> tuple[str, ...]:
+    return ("RsaKey",) if form == "rsa" else ("RsaKey", "SigningKey")

@@ -1,0 +1,933 @@
+"""The syntax tree: one frozen class per construct of the grammar.
+
+Equality ignores spans, so two texts that differ in layout only have equal trees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal, TypeAlias
+
+from modelcheck.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name as written, dots included."""
+
+    text: str
+    span: Span = field(compare=False, repr=False)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The name split at its dots."""
+        return tuple(self.text.split("."))
+
+
+# ------------------------------------------------------------------------------------------------ expressions
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A name used as a term."""
+
+    name: Name
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A literal text; ``value`` is without its quotes."""
+
+    value: str
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class This:
+    """The message that is being written."""
+
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """All named messages above."""
+
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptRange:
+    """The named messages from ``first`` to ``last``."""
+
+    first: Name
+    last: Name
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Without:
+    """A message less one of its fields."""
+
+    whole: Expression
+    field_name: Name
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """Group exponentiation."""
+
+    base: Expression
+    exponent: Expression
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Exponents multiplied."""
+
+    factors: tuple[Expression, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TupleOf:
+    """Several terms as one."""
+
+    items: tuple[Expression, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of a call, with its label if it has one (``aad: ...``)."""
+
+    label: Name | None
+    value: Expression
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function applied to arguments."""
+
+    function: Name
+    arguments: tuple[Argument, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLiteral:
+    """A message written where a term is expected."""
+
+    message: Message
+    span: Span = field(compare=False, repr=False)
+
+
+Expression: TypeAlias = (
+    Ref | Text | This | Transcript | TranscriptRange | Without | Power | Product | TupleOf | Call | MessageLiteral
+)
+
+
+# ------------------------------------------------------------------------------------------------ conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Equal:
+    """Two terms are equal."""
+
+    left: Expression
+    right: Expression
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Differ:
+    """Two terms differ."""
+
+    left: Expression
+    right: Expression
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A value is in a set."""
+
+    left: Expression
+    right: Expression
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IsNew:
+    """A value was never accepted before under this name."""
+
+    value: Expression
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A labelled branch was taken."""
+
+    label: Name
+    span: Span = field(compare=False, repr=False)
+
+
+Test: TypeAlias = Equal | Differ | Member | IsNew | Taken
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Tests that must all hold."""
+
+    tests: tuple[Test, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+# ------------------------------------------------------------------------------------------------ messages
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A declared size: exact (``[32 bytes]``), ``padded to`` a multiple, or ``up to`` a bound."""
+
+    kind: Literal["exact", "padded", "up to"]
+    amount: int | Name
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """``when c``: present under a condition; ``else`` gives what stands there otherwise."""
+
+    condition: Condition
+    otherwise: Expression | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """The receiver (or the named role) compares nothing."""
+
+    by: Name | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A named field of a message."""
+
+    name: Name
+    value: Expression
+    size: Size | None
+    guard: Guard | None
+    unchecked: Unchecked | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message with fields or with bare contents; ``label`` is its second name."""
+
+    name: Name
+    label: Name | None
+    fields: tuple[Field, ...]
+    contents: tuple[Expression, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A message inside a protected block, with its size and condition."""
+
+    message: Message
+    size: Size | None
+    guard: Guard | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """``encrypted(k) { ... }``: messages, or bare contents that stay out of the transcript."""
+
+    call: Call
+    label: Name | None
+    parts: tuple[Part, ...]
+    contents: tuple[Expression, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+# ------------------------------------------------------------------------------------------------ statements
+
+
+class Arrow(Enum):
+    """The kinds of channel, as written."""
+
+    PUBLIC = "->"
+    AUTHENTIC = "-[authentic]->"
+    SECRET = "-[secret]->"
+    SECURE = "-[secure]->"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One role sends messages to another."""
+
+    sender: Name
+    arrow: Arrow
+    receiver: Name
+    messages: tuple[Message | Protected, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """One role passes messages on as it got them."""
+
+    sender: Name
+    arrow: Arrow
+    receiver: Name
+    names: tuple[Name, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A fresh value and its sort."""
+
+    name: Name
+    sort: Name
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Creates:
+    """A role creates fresh values."""
+
+    role: Name
+    values: tuple[Fresh, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Renews:
+    """A role creates values again; their names mean the new ones from here on."""
+
+    role: Name
+    names: tuple[Name, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A sort, or ``set of`` one."""
+
+    name: Name
+    is_set: bool
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Picks:
+    """A role picks any value of a sort."""
+
+    role: Name
+    name: Name
+    sort: Sort
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PicksIn:
+    """A role picks a value, or the best, in all of some sets."""
+
+    role: Name
+    best: bool
+    name: Name
+    sets: tuple[Expression, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Keeps:
+    """A role stores values."""
+
+    role: Name
+    names: tuple[Name, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recalls:
+    """A role takes a stored record."""
+
+    role: Name
+    names: tuple[Name, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """A role makes an extra check, always or when a condition holds."""
+
+    role: Name
+    condition: Condition
+    when: Condition | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOrder:
+    """A role checks a field first or last."""
+
+    role: Name
+    target: Name
+    order: Literal["first", "last"]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepts:
+    """A role reaches its judged end."""
+
+    role: Name
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """A role ends without accepting."""
+
+    role: Name
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    """A name for a term, or for one of two."""
+
+    name: Name
+    value: Expression
+    when: Condition | None
+    otherwise: Expression | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A let that is also a stage key."""
+
+    number: int
+    name: Name
+    value: Expression
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """The transcript starts again, with some terms in front."""
+
+    terms: tuple[Expression, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Opens:
+    """Decision: can this role open that part?"""
+
+    role: Name
+    target: Name
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Chooses:
+    """Decision: this role's free choice, which has a name."""
+
+    role: Name
+    label: Name
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Decision: a condition on values."""
+
+    condition: Condition
+    span: Span = field(compare=False, repr=False)
+
+
+Decision: TypeAlias = Opens | Chooses | When
+
+
+@dataclass(frozen=True, slots=True)
+class Alt:
+    """Two branches (``alt``), or one that may be skipped (``opt``: ``otherwise`` is None)."""
+
+    decision: Decision
+    label: Name | None
+    body: tuple[Statement, ...]
+    otherwise_label: Name | None
+    otherwise: tuple[Statement, ...] | None
+    span: Span = field(compare=False, repr=False)
+
+
+Statement: TypeAlias = (
+    Send | Forward | Creates | Renews | Picks | PicksIn | Keeps | Recalls | Checks | CheckOrder | Accepts | Stops
+    | Let | Stage | Restart | Alt
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------ declarations
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a role, a Name unless a sort is given."""
+
+    name: Name
+    sort: Sort | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RolePart:
+    """``is``, ``given`` or ``hosts`` with parameters."""
+
+    kind: Literal["is", "given", "hosts"]
+    parameters: tuple[Parameter, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role and the names it has."""
+
+    name: Name
+    parts: tuple[RolePart, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A family of long-term keys."""
+
+    name: Name
+    index: tuple[Name, ...]
+    sort: Name
+    kind: Literal["", "certified", "published", "unordered"]
+    holders: tuple[Name, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A finite sort, best value first."""
+
+    name: Name
+    values: tuple[Name, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Define:
+    """A function as notation."""
+
+    name: Name
+    parameters: tuple[Name, ...]
+    value: Expression
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SizeConstant:
+    """A named number of bytes."""
+
+    name: Name
+    amount: int
+    span: Span = field(compare=False, repr=False)
+
+
+Declaration: TypeAlias = Role | Key | Values | Define | SizeConstant
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source document: title and places."""
+
+    texts: tuple[str, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Continues:
+    """The sessions of another protocol go on."""
+
+    name: Name
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """New sessions beside those of other protocols."""
+
+    names: tuple[Name, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+Header: TypeAlias = Source | Continues | After
+
+
+# ------------------------------------------------------------------------------------------------ claims
+
+
+@dataclass(frozen=True, slots=True)
+class StageTerm:
+    """The key of a stage, or of several."""
+
+    first: int
+    last: int
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TermCall:
+    """A long-term key in a claim: a family with names."""
+
+    function: Name
+    arguments: tuple[Term, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+Term: TypeAlias = Ref | TermCall | StageTerm | TranscriptRange
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A role at a point; ``kind`` "" is the default point."""
+
+    role: Name
+    kind: Literal["", "accepts", "stage", "sends", "receives", "stops"]
+    name: Name | None
+    stage: int | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """``secret t, u at PARTY``."""
+
+    terms: tuple[Term, ...]
+    points: tuple[Point, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Agrees:
+    """``A agrees with B on x, y, injectively``."""
+
+    left: Point
+    right: Point
+    terms: tuple[Term, ...]
+    injectively: bool
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """``A finds B alive``."""
+
+    left: Point
+    role: Name
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Identifies:
+    """``t identifies x, y`` or ``t identifies the channel`` (no terms)."""
+
+    tag: Term
+    terms: tuple[Term, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Indistinguishable:
+    """``v indistinguishable among { p, q } at R``."""
+
+    subject: Term
+    first: Name
+    second: Name
+    role: Name
+    by_length: bool
+    length_of: Name | None
+    bound: int | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unlinkable:
+    """``v unlinkable at R``."""
+
+    subject: Term
+    role: Name
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Resists:
+    """``t resists guessing``."""
+
+    subject: Term
+    at: Point | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reachable:
+    """``reachable POINT``."""
+
+    point: Point
+    span: Span = field(compare=False, repr=False)
+
+
+Property: TypeAlias = Secret | Agrees | Alive | Identifies | Indistinguishable | Unlinkable | Resists | Reachable
+
+
+@dataclass(frozen=True, slots=True)
+class FactPremise:
+    """``if t``, ``if t = u``, ``if t in u``."""
+
+    subject: Term
+    relation: Literal["", "=", "in"]
+    value: Term | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedPremise:
+    """``if A agrees with B on x``."""
+
+    left: Point
+    right: Point
+    terms: tuple[Term, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+Premise: TypeAlias = FactPremise | AgreedPremise
+
+
+@dataclass(frozen=True, slots=True)
+class LeakPower:
+    """``leak of t [of other|all sessions] [before|after POINT]``."""
+
+    terms: tuple[Term, ...]
+    owner: Literal["", "other", "all"]
+    moment: Literal["", "before", "after"]
+    point: Point | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WeakPower:
+    """``weak p [when c]``."""
+
+    primitive: Name
+    when: FactPremise | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DishonestPower:
+    """``dishonest n``."""
+
+    name: Name
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PossessionPower:
+    """``unchecked possession of k``."""
+
+    family: Name
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PassiveAttacker:
+    """``against a passive attacker``."""
+
+    span: Span = field(compare=False, repr=False)
+
+
+Attacker: TypeAlias = LeakPower | WeakPower | DishonestPower | PossessionPower | PassiveAttacker
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """``expect attack "why"`` or ``expect holds``."""
+
+    verdict: Literal["attack", "holds"]
+    reason: str
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """``as ID, ID in SOURCE``."""
+
+    ids: tuple[str, ...]
+    source: str
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim; in a variant one without property takes the sentence of the base's claim of that name."""
+
+    name: Name
+    property: Property | None
+    premise: Premise | None
+    attackers: tuple[Attacker, ...]
+    expectation: Expectation | None
+    citation: Citation | None
+    span: Span = field(compare=False, repr=False)
+
+
+# ------------------------------------------------------------------------------------------------ edits and items
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceMessage:
+    """``replace M { .. }``."""
+
+    message: Message
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceField:
+    """``replace M.f: t``."""
+
+    target: Name
+    field_: Field
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceStatement:
+    """``replace let ..``, ``replace key ..``, ``replace R -> S: ..``: what has the same name."""
+
+    statement: Let | Stage | Send | Forward | Key | Role | Define
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """``drop M``, ``drop M.f``, ``drop x``."""
+
+    target: Name
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DropStatement:
+    """``drop`` a check, an act or a restart, quoted."""
+
+    statement: Statement
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AddField:
+    """``add M.f: t``."""
+
+    target: Name
+    field_: Field
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AddStatement:
+    """``add before|after M: statement``."""
+
+    where: Literal["before", "after"]
+    target: Name
+    statement: Statement
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AddDeclaration:
+    """``add key ..``."""
+
+    declaration: Declaration
+    span: Span = field(compare=False, repr=False)
+
+
+Edit: TypeAlias = (
+    ReplaceMessage | ReplaceField | ReplaceStatement | Drop | DropStatement | AddField | AddStatement | AddDeclaration
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """``include "path"``."""
+
+    path: str
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A flow with its declarations and claims."""
+
+    name: Name
+    title: str
+    headers: tuple[Header, ...]
+    declarations: tuple[Declaration, ...]
+    statements: tuple[Statement, ...]
+    claims: tuple[Claim, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A protocol as edits of another."""
+
+    name: Name
+    base: Name
+    title: str
+    headers: tuple[Header, ...]
+    edits: tuple[Edit, ...]
+    claims: tuple[Claim, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """Protocols side by side with key families in common."""
+
+    name: Name
+    of: tuple[Name, ...]
+    sharing: tuple[Name, ...]
+    title: str
+    headers: tuple[Header, ...]
+    claims: tuple[Claim, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+Item: TypeAlias = Include | Protocol | Variant | Composition
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A whole file."""
+
+    items: tuple[Item, ...]
+    span: Span = field(compare=False, repr=False)
