@@ -243,16 +243,23 @@ class _Relation:
         live = self.live
         if packed in live:
             return None
+        inside = []
         for other in live:
-            if packed & other == packed:
+            meet = packed & other
+            if meet == packed:
                 return None
-        packed = self._merge(packed)
-        for other in [other for other in live if packed & other == other]:
-            self.remove(other)
-        live[packed] = None
+            if meet == other:
+                inside.append(other)
+        merged = self._merge(packed)
+        if merged != packed:
+            inside = [other for other in live if merged & other == other]
+        for other in inside:
+            if other in live:
+                self.remove(other)
+        live[merged] = None
         for keep in self.without:
-            self.neighbours[packed & keep] = packed
-        return packed
+            self.neighbours[merged & keep] = merged
+        return merged
 
     def _merge(self, packed: int) -> int:
         neighbours, again = self.neighbours, True
@@ -356,24 +363,16 @@ class _Solver:
         envs = [triggered | rule.dead_after(pending)]
         for use in others:
             pending &= ~(1 << use.position)
-            dead = rule.dead_after(pending)
-            found: dict[int, None] = {}
             table = use.table.values()
             self.budget.charge(len(table) * len(envs))
+            found: dict[int, None] = {}
             for env in envs:
-                hits = []
-                for box in table:
-                    meet = box & env
-                    if (meet + ones) & guards == guards:
-                        if meet == env:
-                            hits = [env]
-                            break
-                        hits.append(meet)
-                for meet in hits:
-                    found[meet | dead] = None
+                hits = [meet for box in table if ((meet := box & env) + ones) & guards == guards]
+                found.update(dict.fromkeys((env,) if env in hits else hits))
             if not found:
                 return []
-            envs = list(found)
+            dead = rule.dead_after(pending)
+            envs = list(dict.fromkeys([env | dead for env in found])) if dead else list(found)
         return envs
 
     def emit(self, rule: _Rule, envs: list[int]) -> None:

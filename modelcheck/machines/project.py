@@ -115,7 +115,12 @@ class _Walk:
         self.add(Pick(value, event.rule, sources, allowed, event.span))
 
     def build(self, honest: Term, span: Span, what: str) -> Term:
-        own = self.view.compose(self.term(honest))
+        term = self.term(honest)
+        for name in self.role.hosts:
+            if name in term.variables and self.view.compose(term) is None and name not in self.view.known:
+                self.guarded.add(name)
+                self.add(Guard("hosted", self.view.learn(name), None, (), span))
+        own = self.view.compose(term)
         if own is not None:
             return own
         missing = self.view.missing(self.term(honest))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from modelcheck.protocol.model import Family, Role
 from modelcheck.protocol.terms import LABEL, App, Const, Key, Term, Var, is_stored, rebuild, replace, sort_of, substitute
-from modelcheck.protocol.theory import OPENINGS, Opening, is_data, match, recipes
+from modelcheck.protocol.theory import OPENINGS, SCHEMATIC, Opening, is_data, match, recipes
 
 LARGEST_OPAQUE = 4000
 """Leaves that an unopened part may have; more is refused, for each becomes a variable of the role."""
@@ -117,7 +117,7 @@ class View:
 
     def _absorb(self, honest: Term, sealed: frozenset[Term], mapping: dict[Var, Term]) -> Term:
         """Return the role's view of a received part, learning what it can."""
-        own = self.compose(honest)
+        own = self._composed_now(honest, mapping)
         if own is not None:
             return own
         match honest:
@@ -158,7 +158,7 @@ class View:
 
     def _tie(self, honest: Term, own: Term, sealed: frozenset[Term], mapping: dict[Var, Term]) -> None:
         """Relate a part the role has in its hands to the honest term: compare, open, verify, or keep for later."""
-        known = self.compose(honest)
+        known = self._composed_now(honest, mapping)
         if known is not None:
             self._unify(own, known, mapping)
             return
@@ -176,7 +176,8 @@ class View:
         """Return whether the role can open ``honest`` now; if so, tie the keys and the content."""
         for opening, inside in _matching(honest):
             needs = [fill(need, inside) for need in (*opening.needs, *opening.role_needs)]
-            keys = [self.compose(need) for need in needs]
+            self._learn_index(needs, substitute(own, mapping), opening, mapping)
+            keys = [self._composed_now(need, mapping) for need in needs]
             if any(key is None for key in keys):
                 continue
             shape: dict[Var, Term] = {}
@@ -188,6 +189,30 @@ class View:
                 self._tie(fill(opening.gives, inside), fill(opening.gives, shape), sealed, mapping)
             return True
         return False
+
+    def _learn_index(
+        self, needs: list[Term], own: Term, opening: Opening, mapping: dict[Var, Term]
+    ) -> None:
+        """A key that the role holds for any partner opens the message: the partner's name is learned from it."""
+        shape: dict[Var, Term] = {}
+        if not match(opening.sealed, own, shape):
+            return
+        for need, schema in zip(needs, (*opening.needs, *opening.role_needs), strict=True):
+            view = fill(schema, shape)
+            if isinstance(need, Key) and isinstance(view, Key) and self.holds(need) and self.compose(need) is None:
+                for name, part in zip(need.arguments, view.arguments, strict=True):
+                    known = self.compose(name)
+                    if known is None:
+                        self._add(name, part)
+                    else:
+                        self._unify(part, known, mapping)
+
+    def _composed_now(self, honest: Term, mapping: dict[Var, Term]) -> Term | None:
+        """Return the view of ``honest`` while comparisons of the current message are still being made."""
+        if mapping:
+            self.known = {term: substitute(own, mapping) for term, own in self.known.items()}
+            self._cache.clear()
+        return self.compose(honest)
 
     def _settle(self, mapping: dict[Var, Term]) -> None:
         """Compare and open whatever has become possible, until nothing more is."""
@@ -265,7 +290,8 @@ class View:
                 own = self._all(arguments, memo)
                 assert own is not None
                 return App("id", (Key(family, sort, own),))
-        for needs, recipe in recipes(honest):
+        for schematic, recipe in recipes(honest):
+            needs = self._filled(schematic)
             own = self._all(needs, memo)
             if own is None:
                 continue
@@ -276,6 +302,17 @@ class View:
             if all(match(need, view, bound) for need, view in zip(recipe.needs, own, strict=True)):
                 return fill(recipe.gives, bound)
         return None
+
+    def _filled(self, needs: tuple[Term, ...]) -> tuple[Term, ...]:
+        """Return a recipe's needs, parts that the result leaves open taken from something the role has."""
+        if not any(SCHEMATIC in need.variables for need in needs):
+            return needs
+        for need in needs:
+            for known in self.known:
+                bound: dict[Var, Term] = {v: v for v in need.variables if v is not SCHEMATIC}
+                if isinstance(need, App) and match(need, known, bound):
+                    return tuple(fill(one, bound) for one in needs)
+        return needs
 
     def _all(self, terms: tuple[Term, ...], memo: dict[Term, Term | None]) -> tuple[Term, ...] | None:
         views = []

@@ -349,6 +349,8 @@ class Protocol:
     beside: tuple[Protocol, ...]
     """Protocols whose sessions run beside this one's: those it comes `after`, or those it is composed of."""
     span: Span = field(compare=False)
+    continued: tuple[str, ...] = ()
+    """The protocols whose sessions go on in this one's; their names are this protocol's too."""
 
     def role(self, name: str) -> Role:
         """Return the role called ``name``; raise KeyError if there is none."""

@@ -76,7 +76,8 @@ def _v(name: str) -> Var:
 
 
 _K, _R, _N, _A, _M, _X, _Y, _W, _S = map(_v, "KRNAMXYWS")
-_B = Var("B", "Blind")
+SCHEMATIC = _B = Var("B", "Blind")
+"""The only variable that a recipe needs and its result does not fix: the blind of an OPRF input."""
 
 
 def _f(name: str, *arguments: Term) -> App:
@@ -88,7 +89,7 @@ _PK, _G_X, _G_Y = _f("pk", _K), _f("g", _X), _f("g", _Y)
 _ONE_WAY = (
     Primitive("hash", 1, None, "a collision-free hash of its arguments"),
     Primitive("hmac", 1, None, "a MAC: the key first, then what it covers"),
-    Primitive("hkdf_extract", 2, 2, "HKDF-Extract(salt, input keying material), RFC 5869"),
+    Primitive("hkdf_extract", 2, None, "HKDF-Extract(salt, input keying material, labels ...), RFC 5869"),
     Primitive("hkdf_expand", 1, None, "HKDF-Expand(key, info ...), RFC 5869"),
     Primitive("derive_secret", 2, None, "Derive-Secret(secret, label, transcript), RFC 8446 section 7.1"),
     Primitive("derived", 1, 1, 'Derive-Secret(secret, "derived", ""), RFC 8446 section 7.1'),
@@ -174,7 +175,7 @@ def match(schema: Term, term: Term, bound: dict[Var, Term]) -> bool:
             return False
         bound[schema] = term
         return True
-    if isinstance(schema, Const):
+    if isinstance(schema, Const | Key):
         return schema is term
     if not isinstance(schema, App) or not isinstance(term, App) or schema.function != term.function:
         return False

@@ -159,7 +159,7 @@ class _Build(Transformer_NonRecursive[Token, Any]):
         return tree.Values(c[0], tuple(c[1:]), self.span(meta))
 
     def define(self, meta: Meta, c: list[Any]) -> tree.Define:
-        return tree.Define(c[0], c[1], c[2], self.span(meta))
+        return tree.Define(c[0], c[1], c[2] if len(c) > 2 else None, self.span(meta))
 
     def size_constant(self, meta: Meta, c: list[Any]) -> tree.SizeConstant:
         return tree.SizeConstant(c[0], int(c[1]), self.span(meta))

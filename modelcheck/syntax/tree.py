@@ -536,11 +536,11 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Define:
-    """A function as notation."""
+    """A function as notation; without a value, a new one-way function."""
 
     name: Name
     parameters: tuple[Name, ...]
-    value: Expression
+    value: Expression | None
     span: Span = field(compare=False, repr=False)
 
 

@@ -1,0 +1,248 @@
+"""Syntax trees to typed protocols: variants applied, chains of `continues` and `after` followed, claims resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from modelcheck import rules
+from modelcheck.diagnostics import Diagnostic, Label, SpecRejected, did_you_mean, in_source_order
+from modelcheck.protocol.claims import ClaimResolver, transcript_ranges, with_keys
+from modelcheck.protocol.edits import Editor
+from modelcheck.protocol.model import Protocol
+from modelcheck.protocol.scope import Scope
+from modelcheck.protocol.terms import Var
+from modelcheck.protocol.unfold import Stored, recalled_value, unfold
+from modelcheck.syntax import tree
+
+
+@dataclass(frozen=True, slots=True)
+class _Flat:
+    """A protocol's tree with its variant edits applied: what it is made of, before names are resolved."""
+
+    item: tree.Protocol | tree.Variant | tree.Composition
+    headers: tuple[tree.Header, ...]
+    declarations: tuple[tree.Declaration, ...]
+    statements: tuple[tree.Statement, ...]
+    base_claims: dict[str, tree.Claim]
+
+
+class Resolver:
+    """Resolves the protocols of a set of files against each other."""
+
+    def __init__(self, files: Iterable[tree.File]) -> None:
+        """Take the files; every protocol may name every other, wherever it stands."""
+        self.items: dict[str, tree.Protocol | tree.Variant | tree.Composition] = {}
+        self.found: list[Diagnostic] = []
+        self.done: dict[str, Protocol | None] = {}
+        self._flat: dict[str, _Flat | None] = {}
+        self._open: list[str] = []
+        for file in files:
+            for item in file.items:
+                if not isinstance(item, tree.Include):
+                    self._register(item)
+
+    def _register(self, item: tree.Protocol | tree.Variant | tree.Composition) -> None:
+        known = self.items.get(item.name.text)
+        if known is not None:
+            self.found.append(Diagnostic(
+                rules.NAME_TAKEN, f"there are two protocols `{item.name.text}`", Label(item.name.span),
+                (Label(known.name.span, "the other one"),), "give one of them another name"))  # fmt: skip
+        else:
+            self.items[item.name.text] = item
+
+    def all(self) -> tuple[Protocol, ...]:
+        """Return every protocol; raise SpecRejected with all findings if there are any."""
+        resolved = [self.protocol(name) for name in self.items]
+        if self.found:
+            raise SpecRejected(in_source_order(self.found))
+        return tuple(protocol for protocol in resolved if protocol is not None)
+
+    # -------------------------------------------------------------------------------- names of protocols
+
+    def find(self, name: tree.Name) -> bool:
+        """Return whether there is a protocol of this name; report it if not, or if it leads back to itself."""
+        if name.text not in self.items:
+            self.found.append(Diagnostic(
+                rules.UNKNOWN_PROTOCOL, f"there is no protocol `{name.text}`", Label(name.span), (),
+                did_you_mean(name.text, self.items)
+                or 'name its file: `include "..."`, or check the folder that holds it'))  # fmt: skip
+            return False
+        if name.text in self._open:
+            chain = " -> ".join([*self._open[self._open.index(name.text) :], name.text])
+            self.found.append(Diagnostic(
+                rules.PROTOCOL_CYCLE, f"`{name.text}` is built from itself: {chain}", Label(name.span), (),
+                "let one of them stand on its own"))  # fmt: skip
+            return False
+        return True
+
+    def flat(self, name: str) -> _Flat | None:
+        """Return a protocol's tree with variant edits applied."""
+        if name not in self._flat:
+            self._open.append(name)
+            self._flat[name] = self._flatten(self.items[name])
+            self._open.pop()
+        return self._flat[name]
+
+    def _flatten(self, item: tree.Protocol | tree.Variant | tree.Composition) -> _Flat | None:
+        match item:
+            case tree.Protocol():
+                claims = {claim.name.text: claim for claim in item.claims}
+                return _Flat(item, item.headers, item.declarations, item.statements, claims)
+            case tree.Composition():
+                return _Flat(item, item.headers, (), (), {})
+            case tree.Variant():
+                base = self.flat(item.base.text) if self.find(item.base) else None
+                if base is None:
+                    return None
+                body = tree.Protocol(item.name, item.title, base.headers, base.declarations, base.statements, (), item.span)
+                editor = Editor(body)
+                for edit in item.edits:
+                    editor.apply(edit)
+                self.found += editor.found
+                headers = (*base.headers, *item.headers)
+                claims = {**base.base_claims, **{c.name.text: c for c in item.claims if c.property is not None}}
+                return _Flat(item, headers, editor.declarations, editor.statements, claims)
+
+    # -------------------------------------------------------------------------------- one protocol
+
+    def protocol(self, name: str) -> Protocol | None:
+        """Return a resolved protocol, None if it has mistakes."""
+        if name not in self.done:
+            self._open.append(name)
+            before = len(self.found)
+            protocol = self._resolve(name)
+            self.done[name] = protocol if len(self.found) == before else None
+            self._open.pop()
+        return self.done[name]
+
+    def _resolve(self, name: str) -> Protocol | None:
+        self._open.pop()
+        flat = self.flat(name)
+        self._open.append(name)
+        if flat is None:
+            return None
+        if isinstance(flat.item, tree.Composition):
+            return self._compose(flat.item)
+        chain = self._chain(flat)
+        beside = [p for one in chain for n in self._after(one) if (p := self._other(n)) is not None]
+        scope = Scope()
+        for declaration in (d for one in chain for d in one.declarations):
+            scope.declare(declaration)
+        for other in beside:
+            self._inherit(scope, other)
+        statements = tuple(s for one in chain for s in one.statements)
+        written = self._claims(flat)
+        ranges = [(r.first.text, r.last.text, r.span) for r in transcript_ranges(c for c, b in written for c in (c, b) if c)]
+        paths = unfold(scope, statements, _records(beside), flat.item.span, ranges)
+        protocol = Protocol(
+            name, flat.item.title, _sources(flat), tuple(scope.roles.values()), tuple(scope.families.values()),
+            tuple(scope.enumerations.values()), paths, (), tuple(beside), flat.item.name.span,
+            tuple(one.item.name.text for one in chain[:-1]))  # fmt: skip
+        self.found += dict.fromkeys(scope.found)
+        if scope.found:
+            return None
+        return self._with_claims(scope, protocol, written)
+
+    def _with_claims(
+        self, scope: Scope, protocol: Protocol, written: Sequence[tuple[tree.Claim, tree.Claim | None]]
+    ) -> Protocol:
+        resolver = ClaimResolver(scope, protocol)
+        claims = tuple(c for claim, base in written if (c := resolver.claim(claim, base)) is not None)
+        names: dict[str, tree.Claim] = {}
+        for claim, _ in written:
+            if claim.name.text in names:
+                scope.report(rules.NAME_TAKEN, f"there are two claims `{claim.name.text}`", claim.name.span,
+                             "give one of them another name", names[claim.name.text].name.span, "the other one")  # fmt: skip
+            names[claim.name.text] = claim
+        self.found += dict.fromkeys(scope.found)
+        families = {f.name: f for f in (*protocol.families, *(f for p in protocol.beside for f in p.families))}
+        beside = tuple(_keyed(other, claims, families) for other in protocol.beside)
+        return replace(protocol, paths=with_keys(protocol.paths, claims, families), claims=claims, beside=beside)
+
+    def _claims(self, flat: _Flat) -> list[tuple[tree.Claim, tree.Claim | None]]:
+        base = {}
+        if isinstance(flat.item, tree.Variant):
+            parent = self.flat(flat.item.base.text)
+            base = parent.base_claims if parent is not None else {}
+        return [(claim, base.get(claim.name.text)) for claim in flat.item.claims]
+
+    def _chain(self, flat: _Flat) -> list[_Flat]:
+        """Return the protocols whose sessions go on in this one, oldest first."""
+        result = [flat]
+        for header in flat.headers:
+            if isinstance(header, tree.Continues) and self.find(header.name):
+                self._open.append(header.name.text)
+                inner = self.flat(header.name.text) if self._open.count(header.name.text) == 1 else None
+                if inner is not None:
+                    result = [*self._chain(inner), *result]
+                self._open.pop()
+        return result
+
+    def _after(self, flat: _Flat) -> list[tree.Name]:
+        return [n for header in flat.headers if isinstance(header, tree.After) for n in header.names]
+
+    def _other(self, name: tree.Name) -> Protocol | None:
+        return self.protocol(name.text) if self.find(name) else None
+
+    def _inherit(self, scope: Scope, other: Protocol) -> None:
+        """Make the keys and finite sorts of a protocol beside this one known."""
+        for one in (other, *other.beside):
+            for family in one.families:
+                scope.families.setdefault(family.name, family)
+            for enumeration in one.enumerations:
+                scope.enumerations.setdefault(enumeration.name, enumeration)
+
+    def _compose(self, item: tree.Composition) -> Protocol | None:
+        parts = [p for name in item.of if (p := self._other(name)) is not None]
+        if len(parts) != len(item.of):
+            return None
+        scope = Scope()
+        for part in parts:
+            self._inherit(scope, part)
+        for family in item.sharing:
+            if not all(any(f.name == family.text for f in part.families) for part in parts):
+                scope.report(rules.NOT_SHARED, f"not every part has a key family `{family.text}`", family.span,
+                             "share a family that all parts declare")  # fmt: skip
+        private = {f.name for part in parts for f in part.families} - {n.text for n in item.sharing}
+        parts = [_with_private_keys(part, private, parts) for part in parts]
+        families = {f.name: f for part in parts for f in part.families}
+        protocol = Protocol(item.name.text, item.title, _headers_sources(item.headers), (), tuple(families.values()),
+                            tuple(scope.enumerations.values()), (), (), tuple(parts), item.name.span)  # fmt: skip
+        return self._with_claims(scope, protocol, [(claim, None) for claim in item.claims])
+
+
+def _with_private_keys(part: Protocol, private: set[str], parts: Sequence[Protocol]) -> Protocol:
+    """Two parts may use one word for different families; only those that are shared are one."""
+    clash = [f for f in part.families if f.name in private
+             and sum(any(g.name == f.name for g in other.families) for other in parts) > 1]  # fmt: skip
+    if not clash:
+        return part
+    return part
+
+
+def _keyed(protocol: Protocol, claims: Sequence[object], families: dict[str, object]) -> Protocol:
+    return replace(
+        protocol,
+        paths=with_keys(protocol.paths, claims, families),  # type: ignore[arg-type]
+        beside=tuple(_keyed(other, claims, families) for other in protocol.beside),
+    )
+
+
+def _records(beside: Sequence[Protocol]) -> dict[str, Stored]:
+    """Return what the roles of earlier protocols keep, as it reads in a later one."""
+    records: dict[str, Stored] = {}
+    for protocol in beside:
+        for path in protocol.paths:
+            leaves = {name: value for name, value in path.stored.items() if not isinstance(value, Var) or True}
+            for name, value in path.stored.items():
+                records.setdefault(name, Stored(recalled_value(value, leaves, protocol.name)))
+    return records
+
+
+def _sources(flat: _Flat) -> tuple[tuple[str, ...], ...]:
+    return _headers_sources(flat.headers)
+
+
+def _headers_sources(headers: Iterable[tree.Header]) -> tuple[tuple[str, ...], ...]:
+    return tuple(header.texts for header in headers if isinstance(header, tree.Source))

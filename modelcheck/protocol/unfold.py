@@ -1,0 +1,552 @@
+"""The flow unfolded into straight paths: every decision taken one way, every term definite.
+
+A path is evaluated from the top with a list of outcomes for its decisions; a decision beyond the list is taken the
+first way and the other way is noted for later. Conditions on finite sorts do not branch blindly: they restrict the
+value that was picked, so that a path holds for a set of values and is never contradictory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace as with_changes
+from itertools import product
+
+from modelcheck import rules
+from modelcheck.protocol.evaluate import Evaluator, MessageRecord
+from modelcheck.protocol.model import (
+    Checked,
+    Created,
+    Event,
+    Kept,
+    Path,
+    Picked,
+    Reached,
+    Recalled,
+    Sent,
+    set_members,
+)
+from modelcheck.protocol.scope import Scope
+from modelcheck.protocol.terms import MESSAGE, NAME, App, Const, Term, Var, replace, sort_of, subterms
+from modelcheck.protocol.theory import ABSENT, FRESH_SORTS, call, openings, pack
+from modelcheck.source import Span
+from modelcheck.syntax import tree
+
+MOST_PATHS = 128
+"""Paths that one protocol may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a role of an earlier protocol kept under a name: the term there, its kept leaves as they are here."""
+
+    value: Term
+
+
+def unfold(
+    scope: Scope, statements: Sequence[tree.Statement], records: dict[str, Stored], span: Span,
+    ranges: Iterable[tuple[str, str, Span]],
+) -> tuple[Path, ...]:  # fmt: skip
+    """Return the paths of a flow; findings go to ``scope.found``, each once though several paths show it."""
+    kept, ending = _kept_names(statements), _ending_roles(statements)
+    paths: list[Path] = []
+    todo: list[tuple[bool, ...]] = [()]
+    while todo:
+        walk = _Walk(scope, Decisions(todo.pop()), records, kept, ending)
+        walk.run(statements)
+        todo.extend(walk.decisions.alternatives())
+        path = walk.path(tuple(ranges))
+        if path is not None:
+            paths.append(path)
+        if len(paths) > MOST_PATHS:
+            scope.report(rules.TOO_MANY_PATHS, f"the flow has more than {MOST_PATHS} ways to go", span,
+                         "split it: put optional parts into protocols of their own with `continues`")  # fmt: skip
+            break
+    return tuple(paths)
+
+
+def _kept_names(statements: Iterable[tree.Statement]) -> frozenset[str]:
+    names: set[str] = set()
+    for statement in statements:
+        match statement:
+            case tree.Keeps():
+                names.update(name.text for name in statement.names)
+            case tree.Alt():
+                names |= _kept_names(statement.body) | _kept_names(statement.otherwise or ())
+            case _:
+                pass
+    return frozenset(names)
+
+
+def _ending_roles(statements: Iterable[tree.Statement]) -> frozenset[str]:
+    """Return the roles whose end the flow names with `accepts` or `stops`."""
+    roles: set[str] = set()
+    for statement in statements:
+        match statement:
+            case tree.Accepts(role) | tree.Stops(role):
+                roles.add(role.text)
+            case tree.Alt():
+                roles |= _ending_roles(statement.body) | _ending_roles(statement.otherwise or ())
+            case _:
+                pass
+    return frozenset(roles)
+
+
+@dataclass(slots=True)
+class Decisions:
+    """The outcomes of the decisions of one path: given ones first, then always the first way."""
+
+    given: tuple[bool, ...]
+    taken: list[bool] = field(default_factory=list)
+
+    def decide(self) -> bool:
+        """Return the outcome of the next decision."""
+        position = len(self.taken)
+        outcome = self.given[position] if position < len(self.given) else True
+        self.taken.append(outcome)
+        return outcome
+
+    def alternatives(self) -> list[tuple[bool, ...]]:
+        """Return the decision lists that go the other way at a decision that was not given."""
+        return [
+            (*self.taken[:position], False) for position in range(len(self.given), len(self.taken))
+        ]  # fmt: skip
+
+
+class _Walk(Evaluator):
+    """Executes the statements of one path."""
+
+    def __init__(
+        self, scope: Scope, decisions: Decisions, records: dict[str, Stored], kept: frozenset[str],
+        ending: frozenset[str],
+    ) -> None:  # fmt: skip
+        super().__init__(scope, kept)
+        self.decisions = decisions
+        self.records = records
+        self.events: list[Event] = []
+        self.sealed: list[tuple[str, Term]] = []
+        self.stages: dict[int, Term] = {}
+        self.recalled: set[str] = set()
+        self.bound_at: dict[str, Span] = {}
+        self.ending = ending
+
+    # -------------------------------------------------------------------------------- statements
+
+    def run(self, statements: Iterable[tree.Statement]) -> None:
+        for statement in statements:
+            self.statement(statement)
+
+    def statement(self, statement: tree.Statement) -> None:
+        match statement:
+            case tree.Send():
+                self.send(statement)
+            case tree.Forward():
+                self.forward(statement)
+            case tree.Creates() | tree.Renews() | tree.Picks() | tree.PicksIn() | tree.Keeps() | tree.Recalls():
+                if self.role(statement.role):
+                    self.act(statement)
+            case tree.Checks():
+                self.checks(statement)
+            case tree.CheckOrder():
+                self.role(statement.role)
+            case tree.Accepts(role, span) | tree.Stops(role, span):
+                if self.role(role):
+                    point = "accepts" if isinstance(statement, tree.Accepts) else "stops"
+                    self.events.append(Reached(role.text, point, None, span))
+            case tree.Let():
+                self.let(statement)
+            case tree.Stage():
+                self.bind(statement.name, self.stored(statement.name.text, self.term(statement.value)))
+                value = self.values[statement.name.text]
+                self.stages[statement.number] = value
+                self.events.append(Reached("", f"stage {statement.number}", value, statement.span))
+            case tree.Restart():
+                self.transcript.restart([self.term(term) for term in statement.terms])
+            case tree.Alt():
+                self.alt(statement)
+
+    def role(self, name: tree.Name) -> bool:
+        if name.text in self.scope.roles:
+            return True
+        self.unknown("role", name, self.scope.roles)
+        return False
+
+    def bind(self, name: tree.Name, value: Term, *, again: bool = False) -> None:
+        """Give a name its value; a second thing of the same name on one path is an error."""
+        earlier = self.bound_at.get(name.text) or self.scope.names.get(name.text)
+        if earlier is not None and not again and name.text not in self.recalled:
+            self.scope.report(rules.NAME_TAKEN, f"`{name.text}` is used by two things", name.span,
+                              "give one of them another name", earlier, "first used here")  # fmt: skip
+        self.bound_at[name.text] = name.span
+        self.values[name.text] = value
+
+    def act(
+        self,
+        act: tree.Creates | tree.Renews | tree.Picks | tree.PicksIn | tree.Keeps | tree.Recalls,
+    ) -> None:
+        role = act.role.text
+        match act:
+            case tree.Creates():
+                for fresh in act.values:
+                    if self.scope.check_sort(fresh.sort, FRESH_SORTS):
+                        variable = Var(fresh.name.text, fresh.sort.text)
+                        self.bind(fresh.name, variable)
+                        self.events.append(Created(role, variable, fresh.span))
+            case tree.Renews():
+                for name in act.names:
+                    self.renew(role, name)
+            case tree.Picks():
+                if self.scope.check_sort(act.sort.name, (*self.scope.enumerations, *FRESH_SORTS)):
+                    sort = f"set of {act.sort.name.text}" if act.sort.is_set else act.sort.name.text
+                    self.pick(role, act.name, sort, "any", (), act.span)
+            case tree.PicksIn():
+                self.pick_in(act)
+            case tree.Keeps():
+                items = tuple((n.text, v) for n in act.names if (v := self.lookup(n)) is not None)
+                self.events.append(Kept(role, items, act.span))
+            case tree.Recalls():
+                self.recall(role, act)
+
+    def renew(self, role: str, name: tree.Name) -> None:
+        old = self.values.get(name.text)
+        if not isinstance(old, Var):
+            self.scope.report(rules.NOT_FRESH, f"`{name.text}` is not a fresh value, so it cannot be renewed", name.span,
+                              "only what a role `creates` can be renewed")  # fmt: skip
+            return
+        new = Var(old.name + "'", old.sort)
+        self.bind(name, new, again=True)
+        self.events.append(Created(role, new, name.span))
+
+    def pick(
+        self, role: str, name: tree.Name, sort: str, rule: str, sources: tuple[Term, ...], span: Span
+    ) -> None:
+        variable = Var(name.text, sort)
+        self.bind(name, variable)
+        if sort in FRESH_SORTS:
+            self.events.append(Created(role, variable, span))
+            return
+        self.domains[variable] = self.scope.domain(sort)
+        self.events.append(Picked(role, variable, rule, sources, span))  # type: ignore[arg-type]
+
+    def pick_in(self, act: tree.PicksIn) -> None:
+        sources = tuple(self.term(one) for one in act.sets)
+        sorts = {str(sort_of(source)) for source in sources}
+        sort = next(iter(sorts))
+        if len(sorts) != 1 or not sort.startswith("set of "):
+            self.scope.report(rules.SORT_MISMATCH, f"`{act.name.text}` is picked from something that is no set of values",
+                              act.span, "pick from values of one sort `set of V`")  # fmt: skip
+            return
+        rule = "best" if act.best else "member"
+        self.pick(act.role.text, act.name, sort.removeprefix("set of "), rule, sources, act.span)
+
+    def recall(self, role: str, act: tree.Recalls) -> None:
+        items = []
+        for name in act.names:
+            record = self.records.get(name.text)
+            if record is None:
+                hint = "name a value that a role of a protocol after `after` keeps"
+                self.scope.report(rules.NOT_KEPT, f"nobody keeps `{name.text}`", name.span, hint)
+                continue
+            if name.text not in self.recalled:
+                self.bind(name, record.value, again=name.text in self.values)
+            self.recalled.add(name.text)
+            for inner in record.value.variables:
+                self.values.setdefault(inner.name.rpartition(".")[2], inner)
+            items.append((name.text, record.value))
+        self.events.append(Recalled(role, tuple(items), act.span))
+
+    def let(self, let: tree.Let) -> None:
+        if let.when is not None and not self.holds(let.when):
+            assert let.otherwise is not None
+            value = self.term(let.otherwise)
+        else:
+            value = self.term(let.value)
+        self.bind(let.name, self.stored(let.name.text, value))
+
+    def checks(self, checks: tree.Checks) -> None:
+        if not self.role(checks.role) or (checks.when is not None and not self.holds(checks.when)):
+            return
+        role = checks.role.text
+        for test in checks.condition.tests:
+            match test:
+                case tree.Equal(left, right, span):
+                    self.events.append(Checked(role, "equal", self.term(left), self.term(right), span))
+                case tree.Differ(left, right, span):
+                    self.events.append(Checked(role, "differ", self.term(left), self.term(right), span))
+                case tree.Member(left, right, span):
+                    self.events.append(Checked(role, "member", self.term(left), self.term(right), span))
+                case tree.IsNew(value, span):
+                    self.events.append(Checked(role, "new", self.term(value), None, span))
+                case tree.Taken(label, span):
+                    self.scope.report(rules.NOT_A_CHECK, f"`{label.text}` is no comparison", span,
+                                      "compare two terms with `=`, `!=` or `in`, or write `x is new`")  # fmt: skip
+
+    # -------------------------------------------------------------------------------- decisions
+
+    def alt(self, alt: tree.Alt) -> None:
+        taken = self.decision(alt.decision)
+        if isinstance(alt.decision, tree.Chooses):
+            self.labels[alt.decision.label.text] = taken
+        if alt.label is not None:
+            self.labels[alt.label.text] = taken
+        if alt.otherwise_label is not None:
+            self.labels[alt.otherwise_label.text] = not taken
+        self.run(alt.body if taken else alt.otherwise or ())
+
+    def decision(self, decision: tree.Decision) -> bool:
+        match decision:
+            case tree.When(condition):
+                return self.holds(condition)
+            case tree.Chooses(role, _):
+                self.role(role)
+                return self.decisions.decide()
+            case tree.Opens(role, target):
+                self.role(role)
+                part = self.lookup(target)
+                if part is None or not any(True for _ in openings(part)):
+                    return False
+                if self.decisions.decide():
+                    return True
+                self.sealed.append((target.text.rpartition(".")[0], part))
+                return False
+
+    def holds(self, condition: tree.Condition) -> bool:
+        """Return whether a condition holds on this path, deciding it if the path leaves it open."""
+        return all(self.test(test) for test in condition.tests)
+
+    def test(self, test: tree.Test) -> bool:
+        match test:
+            case tree.Taken(label):
+                if label.text in self.labels:
+                    return self.labels[label.text]
+                self.unknown("branch", label, self.labels)
+                return False
+            case tree.Equal(left, right):
+                return self.compare(self.term(left), self.term(right), test.span)
+            case tree.Differ(left, right):
+                return not self.compare(self.term(left), self.term(right), test.span)
+            case tree.Member(left, right):
+                return self.member(self.term(left), self.term(right), test.span)
+            case tree.IsNew():
+                self.undecidable(test.span)
+                return False
+
+    def compare(self, left: Term, right: Term, span: Span) -> bool:
+        left, right = self.settled(left), self.settled(right)
+        if isinstance(left, Const) and not isinstance(right, Const):
+            left, right = right, left
+        if isinstance(left, Const) and isinstance(right, Const):
+            return left is right
+        if not isinstance(left, Var) or left not in self.domains:
+            self.undecidable(span)
+            return False
+        if not isinstance(right, Const):
+            return any(
+                self.restrict(left, (value,)) and self.compare(left, right, span) for value in self.domains[left]
+            ) if isinstance(right, Var) and right in self.domains else self._refuse(span)  # fmt: skip
+        return self.restrict(left, (right.value,))
+
+    def _refuse(self, span: Span) -> bool:
+        self.undecidable(span)
+        return False
+
+    def member(self, left: Term, right: Term, span: Span) -> bool:
+        left, right = self.settled(left), self.settled(right)
+        if not isinstance(right, Var) or right not in self.domains:
+            self.undecidable(span)
+            return False
+        if isinstance(left, Var) and left in self.domains:
+            for value in self.domains[left]:
+                if self.restrict(left, (value,)):
+                    break
+            left = self.settled(left)
+        if not isinstance(left, Const):
+            self.undecidable(span)
+            return False
+        value = left.value
+        return self.restrict(right, tuple(s for s in self.domains[right] if value in set_members(s)))
+
+    def restrict(self, variable: Var, values: tuple[str, ...]) -> bool:
+        """Return whether a picked value is among ``values``, deciding it if it may and may not be."""
+        before = self.domains[variable]
+        inside = tuple(value for value in before if value in values)
+        outside = tuple(value for value in before if value not in values)
+        outcome = bool(inside) if not (inside and outside) else self.decisions.decide()
+        self.domains[variable] = inside if outcome else outside
+        return outcome
+
+    def settled(self, term: Term) -> Term:
+        """Return the only value that the path leaves to a picked value, or the term itself."""
+        if isinstance(term, Var) and len(self.domains.get(term, ())) == 1:
+            return Const(self.domains[term][0], term.sort)
+        return term
+
+    def undecidable(self, span: Span) -> None:
+        self.scope.report(rules.UNDECIDABLE_CONDITION, "the flow cannot branch on this", span,
+                          "branch on a picked value, on a branch label, on what a role chooses or opens")  # fmt: skip
+
+    # -------------------------------------------------------------------------------- messages
+
+    def send(self, send: tree.Send) -> None:
+        if not (self.role(send.sender) and self.role(send.receiver)):
+            return
+        terms: list[Term] = []
+        names: list[str] = []
+        for item in send.messages:
+            if isinstance(item, tree.Message):
+                terms.append(self.named_message(item, send, names))
+            else:
+                terms.append(self.protected(item, send, names))
+        self.emit(send, pack(tuple(terms)), names, send.span)
+
+    def emit(self, send: tree.Send | tree.Forward, term: Term, names: list[str], span: Span) -> None:
+        channels = {tree.Arrow.PUBLIC: "public", tree.Arrow.AUTHENTIC: "authentic",
+                    tree.Arrow.SECRET: "secret", tree.Arrow.SECURE: "secure"}  # fmt: skip
+        channel = channels[send.arrow]
+        event = Sent(send.sender.text, send.receiver.text, channel, term, tuple(dict.fromkeys(names)), span)  # type: ignore[arg-type]
+        self.events.append(event)
+
+    def named_message(self, message: tree.Message, send: tree.Send, names: list[str]) -> Term:
+        record = self.message(message, send.sender.text, send.receiver.text)
+        self.register(message, record, send.sender.text)
+        names += record.names
+        return record.term
+
+    def register(self, message: tree.Message, record: MessageRecord, sender: str) -> None:
+        """Make a message known under its label or name, bare and with its sender; it enters the transcript."""
+        for name in record.names:
+            self.messages[name] = record
+        key = f"{sender}.{record.names[0]}"
+        if key in self.sent_at and self.sent_at[key] != message.span:
+            self.scope.report(rules.MESSAGE_TWICE, f"{sender} sends `{record.names[0]}` twice", message.name.span,
+                              "label one of them: `M as second`", self.sent_at[key], "sent here before")  # fmt: skip
+        self.sent_at[key] = message.span
+        self.transcript.add(record.names, record.term)
+
+    def protected(self, block: tree.Protected, send: tree.Send, names: list[str]) -> Term:
+        if block.call.function.text != "encrypted" or len(block.call.arguments) != 1:
+            self.scope.report(rules.NOT_A_PROTECTION, f"`{block.call.function.text}` does not protect messages",
+                              block.call.span, "write `encrypted(k) { ... }`")  # fmt: skip
+            return ABSENT
+        key = self.term(block.call.arguments[0].value)
+        contents: list[Term] = []
+        for part in block.parts:
+            if part.guard is None or self.holds(part.guard.condition):
+                contents.append(self.named_message(part.message, send, names))
+        for expression in block.contents:
+            contents.append(self.term(expression))
+            if isinstance(expression, tree.Ref):
+                names.append(expression.name.text)
+        whole = call("encrypted", (key, *contents), {})
+        if block.label is not None:
+            names.append(block.label.text)
+            self.messages[block.label.text] = MessageRecord((block.label.text,), whole, {})
+        return whole
+
+    def forward(self, forward: tree.Forward) -> None:
+        if not (self.role(forward.sender) and self.role(forward.receiver)):
+            return
+        terms = [term for name in forward.names if (term := self.lookup(name)) is not None]
+        names = [name.text for name in forward.names]
+        if terms:
+            self.emit(forward, pack(tuple(terms)), names, forward.span)
+
+    # -------------------------------------------------------------------------------- the finished path
+
+    def path(self, ranges: tuple[tuple[str, str, Span], ...]) -> Path | None:
+        """Return the path, picked values that it fixes put in; None if no choice of values leads this way."""
+        if not self.possible():
+            return None
+        fixed: dict[Var, Term] = {
+            v: Const(d[0], v.sort) for v, d in self.domains.items() if len(d) == 1
+        }  # fmt: skip
+
+        def put(term: Term) -> Term:
+            return replace(term, fixed)
+
+        values = {name: put(value) for name, value in self.values.items()}
+        for name, record in self.messages.items():
+            for field_name, value in record.fields.items():
+                values.setdefault(f"{name}.{field_name}", put(value))
+        found = {(a, b): put(term) for a, b, _ in ranges if (term := self.transcript.range(a, b)) is not None}
+        return Path(
+            tuple(self._fixed(event, fixed) for event in (*self.events, *self.ends())),
+            tuple(self.labels.items()),
+            values,
+            {name: put(record.term) for name, record in self.messages.items()},
+            found,
+            {number: put(term) for number, term in self.stages.items()},
+            {v: d for v, d in self.domains.items() if 1 < len(d) < len(self.scope.domain(v.sort))},
+            tuple((who, {part: put(t) for part, t in mapping.items()}) for who, mapping in self.unchecked),
+            {name: put(v) for name, v in self.values.items() if name in self.kept},
+        )  # fmt: skip
+
+    def ends(self) -> Iterator[Reached]:
+        """Yield the acceptance of each role whose end the flow does not name: it accepts when it has done everything."""
+        for role in self.scope.roles.values():
+            if role.name not in self.ending:
+                yield Reached(role.name, "accepts", None, role.span)
+
+    def _fixed(self, event: Event, fixed: dict[Var, Term]) -> Event:
+        match event:
+            case Picked(variable=variable, sources=sources):
+                return with_changes(event, variable=replace(variable, fixed),
+                                    sources=tuple(replace(s, fixed) for s in sources))  # fmt: skip
+            case Sent(term=term, names=names):
+                sealed = tuple(
+                    replace(part, fixed) for message, part in self.sealed
+                    if message in names and any(part is inside for inside in subterms(term))
+                )  # fmt: skip
+                return with_changes(event, term=replace(term, fixed), sealed=sealed)
+            case Checked(left=left, right=right):
+                return with_changes(event, left=replace(left, fixed),
+                                    right=None if right is None else replace(right, fixed))  # fmt: skip
+            case Kept(items=items) | Recalled(items=items):
+                return with_changes(event, items=tuple((name, replace(term, fixed)) for name, term in items))
+            case Reached(term=term):
+                return with_changes(event, term=None if term is None else replace(term, fixed))
+            case Created():
+                return event
+
+    def possible(self) -> bool:
+        """Return whether values exist that the picks allow and the path's restrictions leave."""
+        for event in self.events:
+            if isinstance(event, Picked) and event.sources and isinstance(event.variable, Var):
+                options = [self.domains.get(s, ()) if isinstance(s, Var) else () for s in event.sources]
+                order = self.scope.domain(event.variable.sort)
+                if not any(
+                    chosen in self.domains[event.variable]
+                    for sets in product(*options)
+                    for chosen in _choices(order, sets, event.rule)
+                ):
+                    return False
+        return True
+
+
+def _choices(order: tuple[str, ...], sets: tuple[str, ...], rule: str) -> tuple[str, ...]:
+    common = tuple(value for value in order if all(value in set_members(one) for one in sets))
+    return common[:1] if rule == "best" else common
+
+
+def recalled_value(value: Term, names: dict[str, Term], protocol: str) -> Term:
+    """Return how a kept value reads in a later protocol: kept leaves under their names, others as that protocol's."""
+    table: dict[Term, Term] = {}
+    for name, kept in names.items():
+        sort = sort_of(kept)
+        if sort is not None and not isinstance(kept, Const):
+            table[kept] = Var(name, sort)
+
+    def go(term: Term) -> Term:
+        if term in table:
+            return table[term]
+        if isinstance(term, Var):
+            return Var(f"{protocol}.{term.name}", term.sort)
+        if isinstance(term, App):
+            return App(term.function, tuple(go(argument) for argument in term.arguments))
+        if isinstance(term, Const):
+            return term
+        return type(term)(term.family, term.sort, tuple(go(argument) for argument in term.arguments))
+
+    return go(value)
+
+
+__all__ = ["MESSAGE", "NAME", "Decisions", "Stored", "recalled_value", "unfold"]

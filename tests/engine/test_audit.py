@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelcheck.engine.audit import (
+    AuditReport,
+    BudgetSpent,
+    GoalReached,
+    Malformed,
+    NotClosed,
+    NotIncluded,
+    Stage,
+    audit,
+)
+from modelcheck.engine.boxes import Budget, solve
+from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Program, Relations
+from tests.engine.small_programs import consequences, corruptions, is_evidence, points, programs, solutions
+
+Drawn = tuple[Program, dict[int, tuple[Box, ...]]]
+
+A, B, C = 0b001, 0b010, 0b100
+ALL = A | B | C
+PLENTY = 10**8
+
+
+def assert_true(stage: Stage, report: AuditReport) -> None:
+    """Nothing; every finding is a counterexample."""
+    model = points(stage.relations)
+    for finding in report.findings:
+        match finding:
+            case NotClosed(_, index, values):
+                clause = stage.program.clauses[index]
+                body = {(atom.predicate, tuple(values[slot] for slot in atom.slots)) for atom in clause.body}
+                assert body <= model
+                assert values in set(solutions(clause.body, clause.masks, clause.differ, body))
+                assert any(fact not in model for fact in consequences(stage.program, clause, body))
+            case NotIncluded(_, predicate, values):
+                assert (predicate, values) in points(stage.start) - model
+            case GoalReached(_, index, values):
+                goal = stage.program.goals[index]
+                assert values in set(solutions(goal.body, goal.masks, goal.differ, model))
+            case Malformed() | BudgetSpent():
+                pytest.fail(f"unexpected {finding}")
+
+
+@settings(deadline=None, max_examples=100)
+@given(programs(), st.booleans())
+def test_fixpoints_are_closed(drawn: Drawn, exact: bool) -> None:
+    """audit(solve(p)) accepts, unless a goal is reached."""
+    program, start = drawn
+    fixpoint = solve(program, start=start, exact=exact, budget=Budget(10**6))
+    stage = Stage(program, fixpoint.relations, start)
+    report = audit([stage], PLENTY)
+    assert [type(finding) for finding in report.findings] == [GoalReached] * bool(fixpoint.reached)
+    assert_true(stage, report)
+
+
+@settings(deadline=None, max_examples=150)
+@given(programs(), st.data())
+def test_corrupted_evidence_is_rejected_exactly_if_it_proves_nothing(drawn: Drawn, data: st.DataObject) -> None:
+    """audit(corrupted) accepts iff it is still closed, includes the start and excludes the goals."""
+    program, start = drawn
+    relations = solve(program, start=start, budget=Budget(10**6)).relations
+    stage = Stage(program, data.draw(corruptions(relations)), start)
+    report = audit([stage], PLENTY)
+    assert report.accepted == is_evidence(program, start, stage.relations)
+    assert_true(stage, report)
+
+
+@settings(deadline=None, max_examples=100)
+@given(programs(), st.data())
+def test_evidence_for_another_program_is_rejected_exactly_if_it_proves_nothing(
+    drawn: Drawn, data: st.DataObject
+) -> None:
+    """Without its forbidden boxes, or with a clause more, evidence is accepted iff it still is some."""
+    program, start = drawn
+    kept = data.draw(st.integers(0, len(program.clauses)))
+    weaker = dataclasses.replace(program, clauses=program.clauses[:kept])
+    relations = solve(weaker, start=start, budget=Budget(10**6)).relations
+    changed = dataclasses.replace(program, forbidden={}) if data.draw(st.booleans()) else program
+    stage = Stage(changed, relations, start)
+    report = audit([stage], PLENTY)
+    assert report.accepted == is_evidence(changed, start, relations)
+    assert_true(stage, report)
+
+
+STEP = Clause(Atom(1, (0, 1)), (Atom(0, (0,)),), (ALL, A | B))
+PROGRAM = Program(
+    ((ALL,), (ALL, ALL)),
+    (Clause(Atom(0, (0,)), (), (A | B,)), STEP),
+    (Goal((Atom(1, (0, 1)),), (C, ALL)),),
+)
+RELATIONS: Relations = {0: ((A | B,),), 1: ((A | B, A | B),)}
+
+
+def findings(relations: Relations, program: Program = PROGRAM) -> list[tuple[type, int]]:
+    """For each finding on one stage its kind and the clause, goal or predicate; its values are checked."""
+    stage = Stage(program, relations)
+    report = audit([stage], PLENTY)
+    assert_true(stage, report)
+    found: list[tuple[type, int]] = []
+    for finding in report.findings:
+        match finding:
+            case NotClosed(_, index, _) | GoalReached(_, index, _) | NotIncluded(_, index, _):
+                found.append((type(finding), index))
+            case Malformed() | BudgetSpent():
+                pytest.fail(f"unexpected {finding}")
+    return found
+
+
+def test_an_inductive_invariant_is_accepted() -> None:
+    report = audit([Stage(PROGRAM, RELATIONS)], PLENTY)
+    assert report.accepted
+    assert report.questions == 3
+
+
+def test_a_dropped_box_is_found() -> None:
+    assert findings({0: RELATIONS[0]}) == [(NotClosed, 1)]
+
+
+def test_a_missing_fact_is_found() -> None:
+    assert findings({**RELATIONS, 0: ((A,),)}) == [(NotClosed, 0)]
+
+
+def test_a_narrowed_mask_is_found() -> None:
+    assert findings({**RELATIONS, 1: ((A | B, A),)}) == [(NotClosed, 1)]
+
+
+def test_an_enlarged_box_that_meets_the_goal_is_found() -> None:
+    assert findings({**RELATIONS, 1: ((ALL, A | B),)}) == [(GoalReached, 0)]
+
+
+def test_a_stale_forbidden_box_is_found() -> None:
+    relations: Relations = {0: ((A,),), 1: ((A, A | B),)}
+    filtered = dataclasses.replace(PROGRAM, forbidden={0: ((B,),)})
+    assert findings(relations, filtered) == []
+    assert findings(relations) == [(NotClosed, 0)]
+
+
+def test_a_forbidden_box_excuses_only_its_own_points() -> None:
+    filtered = dataclasses.replace(PROGRAM, forbidden={1: ((A, ALL),)})
+    assert findings({**RELATIONS, 1: ((B, A),)}, filtered) == [(NotClosed, 1)]
+
+
+def test_a_repeated_head_slot_asks_for_equal_columns_only() -> None:
+    program = Program(((ALL, ALL),), (Clause(Atom(0, (0, 0)), (), (A | B,)),))
+    assert findings({0: ((A, A), (B, B))}, program) == []
+    assert findings({0: ((A, A), (B, A))}, program) == [(NotClosed, 0)]
+
+
+@pytest.mark.parametrize(("unique", "accepted"), [(ALL, True), (B | C, False)])
+def test_only_unique_values_cannot_differ_from_themselves(unique: int, accepted: bool) -> None:
+    goal = Goal((Atom(0, (0,)), Atom(0, (1,))), (ALL, ALL), (Differ(0, 1, unique),))
+    program = Program(((ALL,),), (Clause(Atom(0, (0,)), (), (A,)),), (goal,))
+    assert (findings({0: ((A,),)}, program) == []) == accepted
+
+
+def test_two_values_are_too_few_for_three_slots_that_differ() -> None:
+    body = (Atom(0, (0,)), Atom(0, (1,)), Atom(0, (2,)))
+    apart = (Differ(0, 1, ALL), Differ(1, 2, ALL), Differ(0, 2, ALL))
+    program = Program(((ALL,),), (), (Goal(body, (ALL, ALL, ALL), apart),))
+    assert findings({0: ((A | B,),)}, program) == []
+    assert findings({0: ((ALL,),)}, program) == [(GoalReached, 0)]
+
+
+def test_many_classes_still_have_one_value_at_a_time() -> None:
+    size = 40
+    full = (1 << size) - 1
+    program = Program(
+        ((full,), (full,)),
+        tuple(Clause(Atom(1, (0,)), (Atom(0, (0,)),), (1 << value,)) for value in range(3)),
+        (Goal((Atom(0, (0,)), Atom(1, (0,))), (full,)),),
+    )
+    evens = sum(1 << value for value in range(0, size, 2))
+    odds = full & ~evens
+    assert findings({0: ((evens,),), 1: ((full,),)}, dataclasses.replace(program, goals=())) == []
+    assert findings({0: ((evens,),), 1: ((odds | 1,),)}, program) == [(NotClosed, 2), (GoalReached, 0)]
+    assert findings({0: ((evens,),), 1: ((odds,),)}, dataclasses.replace(program, clauses=())) == []
+
+
+def test_a_later_stage_has_to_include_the_earlier() -> None:
+    later = dataclasses.replace(PROGRAM, clauses=(STEP,), goals=())
+    stages = [Stage(PROGRAM, RELATIONS), Stage(later, {**RELATIONS, 0: ((A,),)})]
+    assert audit(stages, PLENTY).findings == (NotIncluded(1, 0, (1,)),)
+    assert audit([stages[0], Stage(later, RELATIONS)], PLENTY).accepted
+
+
+def test_forbidden_boxes_do_not_excuse_a_missing_start_fact() -> None:
+    program = Program(((ALL,),), (), forbidden={0: ((ALL,),)})
+    report = audit([Stage(program, {0: ((A,),)}, start={0: ((B,),)})], PLENTY)
+    assert report.findings == (NotIncluded(0, 0, (1,)),)
+
+
+def test_a_spent_budget_is_a_finding_and_reproduces() -> None:
+    reports = [audit([Stage(PROGRAM, RELATIONS)], 10) for _ in range(2)]
+    assert reports[0] == reports[1]
+    assert reports[0].findings == (BudgetSpent(0, 0), BudgetSpent(0, 1), BudgetSpent(0, None))
+
+
+@pytest.mark.parametrize(
+    ("stage", "reason"),
+    [
+        (
+            Stage(PROGRAM, {7: ((A,),)}),
+            "the relations have a predicate 7 that does not exist",
+        ),
+        (
+            Stage(PROGRAM, {0: ((A, A),)}),
+            "the relations have a box of predicate 0 that does not fit its columns",
+        ),
+        (
+            Stage(PROGRAM, {0: ((ALL + 1,),)}),
+            "the relations have a box of predicate 0 that does not fit its columns",
+        ),
+        (
+            Stage(PROGRAM, RELATIONS, start={0: ((-1,),)}),
+            "the start relations have a box of predicate 0 that does not fit its columns",
+        ),
+        (
+            Stage(dataclasses.replace(PROGRAM, forbidden={1: ((A,),)}), RELATIONS),
+            "the forbidden boxes have a box of predicate 1 that does not fit its columns",
+        ),
+        (
+            Stage(dataclasses.replace(PROGRAM, clauses=(Clause(Atom(0, (1,)), (), (A,)),)), RELATIONS),
+            "clause 0 uses a slot or a predicate that does not exist",
+        ),
+        (
+            Stage(dataclasses.replace(PROGRAM, goals=(Goal((Atom(2, ()),), ()),)), RELATIONS),
+            "goal 0 uses a slot or a predicate that does not exist",
+        ),
+    ],
+)
+def test_malformed_evidence_is_refused(stage: Stage, reason: str) -> None:
+    assert audit([stage], PLENTY) == AuditReport((Malformed(0, reason),), 0, 0)
+
+
+def test_stages_of_different_predicates_are_refused() -> None:
+    other = Stage(Program(((ALL,),), ()), {})
+    report = audit([Stage(PROGRAM, RELATIONS), other], PLENTY)
+    assert report.findings == (Malformed(1, "its predicates are not those of the stage before"),)

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+
+from modelcheck.engine.boxes import START, Budget, BudgetExceeded, Record, matches, solve
+from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Program
+from tests.engine.small_programs import least_model, points, programs, solutions, values
+
+Drawn = tuple[Program, dict[int, tuple[Box, ...]]]
+
+A, B, C = 0b001, 0b010, 0b100
+ALL = A | B | C
+
+
+def facts(*boxes: Box, predicate: int = 0) -> tuple[Clause, ...]:
+    """Clauses that add these boxes."""
+    return tuple(Clause(Atom(predicate, tuple(range(len(box)))), (), box) for box in boxes)
+
+
+@settings(deadline=None, max_examples=150)
+@given(programs())
+def test_exact_mode_computes_the_least_model(drawn: Drawn) -> None:
+    """solve(exact) = least model."""
+    program, start = drawn
+    fixpoint = solve(program, start=start, exact=True, budget=Budget(10**6))
+    assert points(fixpoint.relations) == least_model(program, start)
+
+
+@settings(deadline=None, max_examples=150)
+@given(programs())
+def test_cheap_mode_is_a_model_that_includes_the_least(drawn: Drawn) -> None:
+    """least model <= solve(cheap), and solve(cheap) is closed under the clauses."""
+    program, start = drawn
+    found = solve(program, start=start, budget=Budget(10**6)).relations
+    assert points(found) >= least_model(program, start)
+    assert points(found) == least_model(program, found)
+
+
+@settings(deadline=None, max_examples=150)
+@given(programs())
+def test_a_goal_is_reached_exactly_if_it_has_a_solution_in_the_boxes(drawn: Drawn) -> None:
+    """reached = satisfiable in the model; matches = its solutions."""
+    program, start = drawn
+    fixpoint = solve(program, start=start, budget=Budget(10**6))
+    model = points(fixpoint.relations)
+    for index, goal in enumerate(program.goals):
+        expected = set(solutions(goal.body, goal.masks, goal.differ, model))
+        found = [
+            point
+            for masks in matches(fixpoint.relations, goal)
+            for point in itertools.product(*map(values, masks))
+        ]
+        assert set(found) == expected
+        assert (index in fixpoint.reached) == bool(expected)
+
+
+@settings(deadline=None, max_examples=60)
+@given(programs())
+def test_the_same_program_gives_the_same_boxes_for_the_same_work(drawn: Drawn) -> None:
+    """solve is a function: equal relations, records and units."""
+    program, start = drawn
+    first, second = (solve(program, start=start, budget=Budget(10**6)) for _ in range(2))
+    assert first == second
+    assert list(first.records()) == list(second.records())
+
+
+def test_boxes_that_differ_in_one_column_are_merged() -> None:
+    program = Program(((ALL, ALL),), facts((A, A), (B, A), (A, C), (B, C)))
+    assert solve(program, budget=Budget(100)).relations == {0: ((A | B, A | C),)}
+
+
+def test_a_box_inside_another_is_dropped() -> None:
+    program = Program(((ALL, ALL),), facts((A, A), (A | B, A | B), (B, B)))
+    assert solve(program, budget=Budget(100)).relations == {0: ((A | B, A | B),)}
+
+
+def test_forbidden_boxes_are_taken_from_heads() -> None:
+    program = Program(((ALL, ALL),), facts((ALL, ALL)), forbidden={0: ((A, B),)})
+    fixpoint = solve(program, budget=Budget(100))
+    assert points(fixpoint.relations) == points({0: ((ALL, ALL),)}) - {(0, (0, 1))}
+
+
+def test_forbidden_boxes_are_not_taken_from_the_start_relations() -> None:
+    program = Program(((ALL,),), (), forbidden={0: ((A,),)})
+    assert solve(program, start={0: ((A | B,),)}, budget=Budget(100)).relations == {0: ((A | B,),)}
+
+
+def test_a_repeated_head_slot_is_forgotten_or_split() -> None:
+    program = Program(((ALL, ALL),), (Clause(Atom(0, (0, 0)), (), (A | B,)),))
+    assert solve(program, budget=Budget(100)).relations == {0: ((A | B, A | B),)}
+    assert solve(program, exact=True, budget=Budget(100)).relations == {0: ((A, A), (B, B))}
+
+
+def test_a_repeated_body_slot_takes_equal_columns() -> None:
+    clause = Clause(Atom(1, (0,)), (Atom(0, (0, 0)),), (ALL,))
+    program = Program(((ALL, ALL), (ALL,)), (*facts((A | B, B | C)), clause))
+    assert solve(program, budget=Budget(100)).relations[1] == ((B,),)
+
+
+@pytest.mark.parametrize(("unique", "expected"), [(0, {(0, 0)}), (A, set()), (B, {(0, 0)})])
+def test_only_a_unique_value_cannot_differ_from_itself(unique: int, expected: set[tuple[int, int]]) -> None:
+    clause = Clause(Atom(1, (0, 1)), (Atom(0, (0, 1)),), (ALL, ALL), (Differ(0, 1, unique),))
+    program = Program(((ALL, ALL), (ALL, ALL)), (*facts((A, A)), clause))
+    found = points({1: solve(program, budget=Budget(100)).relations.get(1, ())})
+    assert found == {(1, point) for point in expected}
+
+
+def test_differ_splits_a_box_around_unique_values() -> None:
+    clause = Clause(Atom(1, (0, 1)), (Atom(0, (0, 1)),), (ALL, ALL), (Differ(0, 1, A | B),))
+    program = Program(((ALL, ALL), (ALL, ALL)), (*facts((ALL, ALL)), clause))
+    found = points({1: solve(program, budget=Budget(100)).relations[1]})
+    assert found == points({1: ((ALL, ALL),)}) - {(1, (0, 0)), (1, (1, 1))}
+
+
+def test_a_slot_only_in_the_head_takes_every_value_of_its_mask() -> None:
+    program = Program(((ALL,), (ALL,)), (*facts((A,)), Clause(Atom(1, (1,)), (Atom(0, (0,)),), (ALL, B | C))))
+    assert solve(program, budget=Budget(100)).relations[1] == ((B | C,),)
+
+
+def test_an_empty_mask_makes_a_clause_and_a_goal_impossible() -> None:
+    program = Program(((ALL,),), (Clause(Atom(0, (0,)), (), (ALL, 0)),), (Goal((), (0,)),))
+    fixpoint = solve(program, budget=Budget(100))
+    assert (fixpoint.relations, fixpoint.reached) == ({}, ())
+
+
+def test_a_goal_without_body_is_reached() -> None:
+    assert solve(Program((), (), (Goal((), ()),)), budget=Budget(100)).reached == (0,)
+
+
+def test_a_predicate_without_columns_is_true_or_false() -> None:
+    yes, no = Goal((Atom(0, ()),), ()), Goal((Atom(1, ()),), ())
+    program = Program(((), ()), (Clause(Atom(0, ()), (), ()),), (no, yes))
+    fixpoint = solve(program, budget=Budget(100))
+    assert (fixpoint.relations, fixpoint.reached) == ({0: ((),)}, (1,))
+
+
+def test_records_tell_which_clause_added_a_box_before_merging() -> None:
+    program = Program(((ALL,),), facts((B,)))
+    fixpoint = solve(program, start={0: ((A,),)}, budget=Budget(100))
+    assert list(fixpoint.records()) == [Record(0, (A,), START), Record(0, (B,), 0)]
+
+
+def counting(length: int) -> Program:
+    """A clause that moves from each of ``length`` values to the next."""
+    full = (1 << length) - 1
+    steps = [Clause(Atom(0, (1,)), (Atom(0, (0,)),), (1 << at, 2 << at)) for at in range(length - 1)]
+    return Program(((full,),), (*facts((1,)), *steps))
+
+
+def test_work_stops_at_the_budget_and_always_at_the_same_place() -> None:
+    needed = solve(counting(20), budget=Budget(10**6)).spent
+    assert solve(counting(20), budget=Budget(needed)).spent == needed
+    for _ in range(2):
+        budget = Budget(needed - 1)
+        with pytest.raises(BudgetExceeded, match=f"^{needed - 1} work units are spent$"):
+            solve(counting(20), budget=budget)
+        assert budget.spent == needed
+
+
+def test_a_budget_is_shared_by_several_computations() -> None:
+    budget = Budget(10**6)
+    first = solve(counting(5), budget=budget)
+    second = solve(counting(9), budget=budget)
+    assert budget.spent == first.spent + second.spent
