@@ -182,6 +182,8 @@ def _exposed(clauses: ClauseSet, kind: str, pattern: Term, head: Literal) -> Non
             machine = next(m for m in clauses.machines if clauses.state_of.get((m.role.name, exposure.state)) == exposure.predicate)
             arguments = tuple(substitute(variable, mapping) for variable in pattern.variables)
             needs = tuple(substitute(need, mapping) for need in exposure.needs)
+            if exposure.any_message and isinstance(pattern, App):
+                needs = (*needs, substitute(pattern.arguments[1], mapping))
             key = (exposure.predicate, arguments, needs, exposure.conditions)
             if key in seen:
                 continue
@@ -196,9 +198,6 @@ def _expose(
     state = state_literal(clauses, machine, exposure.state)
     body = [Literal(state.predicate, tuple(substitute(a, mapping) for a in state.arguments))]
     body += [literal for need in needs for literal in clauses.knows(need)]
-    if exposure.any_message:
-        assert isinstance(head, Literal)
-        body += [Literal(p, a) for p, a in ()]
     session = session_literal(clauses, machine)
     fixed = fixed_values(machine)
     used = {v for literal in (head, *body) for argument in literal.arguments for v in argument.variables}

@@ -9,7 +9,7 @@ from modelcheck.engine.blocks import cut_at
 from modelcheck.engine.clauses import ClauseSet, Literal
 from modelcheck.engine.horn import Box, Mask
 from modelcheck.engine.scene import Scene
-from modelcheck.engine.steps import fixed_values, session_literal, session_variable, state_literal
+from modelcheck.engine.steps import fixed_values, session_literal, session_variable, simple, state_literal
 from modelcheck.machines.machine import Guard, RoleMachine, Send
 from modelcheck.machines.view import View
 from modelcheck.protocol.model import Datum, Path, Point, Protocol, Reached, Sent
@@ -125,11 +125,11 @@ class Held:
     def last_sends(self, left: Point, role: str) -> tuple[Stance, ...]:
         """Return where ``role`` is after its last send before ``left``, in the order of the flow."""
         machine = self.machines[role]
-        name = role.rpartition(".")[2] if role not in {r for p in self.paths.values() for r in _roles(p)} else role
+        name = simple(role)
         spans: set[tuple[int, int, int]] = set()
         for index, path in enumerate(self.paths[machine.protocol]):
             end = _position(path, left)
-            sends = [e for e in path.events[: end or 0] if isinstance(e, Sent) and e.sender in (role, name)]
+            sends = [e for e in path.events[: end or 0] if isinstance(e, Sent) and e.sender == name]
             if sends:
                 spans.add((index, sends[-1].span.start, sends[-1].span.end))
         states = [
@@ -150,16 +150,9 @@ class Held:
         return self.cuts(machine, found)
 
 
-def _roles(paths: tuple[Path, ...]) -> Iterator[str]:
-    for path in paths:
-        for event in path.events:
-            if isinstance(event, Sent):
-                yield event.sender
-
-
 def _position(path: Path, point: Point) -> int | None:
     """Return how many events of the path lie at or before a point, None if the path does not reach it."""
-    role = point.role
+    role = simple(point.role)
     for index, event in enumerate(path.events):
         match event:
             case Reached(who, what):

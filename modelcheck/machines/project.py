@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from dataclasses import replace as replace_role
 
 from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label
@@ -42,8 +43,8 @@ class _Local:
 class _Walk:
     """Projects one path onto one role."""
 
-    def __init__(self, protocol: Protocol, role: Role, path: Path, families: dict[str, Family]) -> None:
-        self.protocol, self.role, self.path = protocol, role, path
+    def __init__(self, prefix: str, role: Role, path: Path, families: dict[str, Family]) -> None:
+        self.prefix, self.role, self.path = prefix, role, path
         self.view = View(role, families, meant_by_sender(path, role))
         self.locals: list[_Local] = []
         self.diagnostics: list[Diagnostic] = []
@@ -140,11 +141,11 @@ class _Walk:
     def send(self, event: Sent) -> None:
         what = f"`{event.names[0].rpartition('.')[2]}`" if event.names else "this message"
         term = self.build(event.term, event.span, what)
-        self.add(Send(term, event.names, event.channel, event.receiver, event.span))
+        self.add(Send(term, event.names, event.channel, self.prefix + event.receiver, event.span))
 
     def receive(self, event: Sent) -> None:
         pattern, late = self.view.receive(self.term(event.term), tuple(map(self.term, event.sealed)))
-        self.add(Receive(pattern, event.names, event.channel, event.sender, event.span))
+        self.add(Receive(pattern, event.names, event.channel, self.prefix + event.sender, event.span))
         self.compare(late, event.span)
         self.restrict(event.span)
 
@@ -196,18 +197,39 @@ def meant_by_sender(path: Path, role: Role) -> dict[Var, Term]:
     }  # fmt: skip
 
 
-def project(protocol: Protocol) -> tuple[tuple[RoleMachine, ...], tuple[Diagnostic, ...]]:
-    """Return the machine of each role, and what is wrong with them."""
-    families = {family.name: family for family in protocol.families}
+def project(protocol: Protocol, *, qualified: bool = False) -> tuple[tuple[RoleMachine, ...], tuple[Diagnostic, ...]]:
+    """Return the machine of each role, and what is wrong with them.
+
+    ``qualified`` puts the protocol's name before the roles' names, as for protocols that run beside another.
+    """
+    families = {family.name: family for one in (protocol, *protocol.beside) for family in one.families}
+    prefix = f"{protocol.name}." if qualified else ""
     machines, diagnostics = [], []
     for role in protocol.roles:
         walks = []
         for path in protocol.paths:
-            walk = _Walk(protocol, role, path, families)
+            walk = _Walk(prefix, role, path, families)
             walk.run()
             walks.append(walk)
             diagnostics += walk.diagnostics
-        machines.append(RoleMachine(protocol.name, role, _share(role, families, walks)))
+        states = _share(role, families, walks)
+        machines.append(RoleMachine(protocol.name, replace_role(role, name=prefix + role.name), states))
+    return tuple(machines), tuple(dict.fromkeys(diagnostics))
+
+
+def project_all(protocol: Protocol) -> tuple[tuple[RoleMachine, ...], tuple[Diagnostic, ...]]:
+    """Return the machines of a protocol and of all protocols beside it, and what is wrong with them."""
+    machines, diagnostics = list(project(protocol)[0]), list(project(protocol)[1])
+    seen = {protocol.name}
+    todo = list(protocol.beside)
+    while todo:
+        other = todo.pop(0)
+        if other.name not in seen:
+            seen.add(other.name)
+            more, found = project(other, qualified=True)
+            machines += more
+            diagnostics += found
+            todo += other.beside
     return tuple(machines), tuple(dict.fromkeys(diagnostics))
 
 

@@ -151,6 +151,7 @@ OPENINGS = (
     Opening(_f("pk_encrypt", _X, _M), (), _M, weak="pk_encrypt"),
     Opening(_f("sign", _K, _M), (), _M, (_PK,)),
     Opening(_f("kem_ct", _PK, _R), (_K,), None),
+    Opening(_f("oprf_evaluate", _K, _f("oprf_blind", _W, _B)), (_f("oprf_blind", _W, _B),), None),
 )
 """What can be taken out of a term."""
 
@@ -175,10 +176,11 @@ def match(schema: Term, term: Term, bound: dict[Var, Term]) -> bool:
             return False
         bound[schema] = term
         return True
-    if isinstance(schema, Const | Key):
-        return schema is term
-    if not isinstance(schema, App) or not isinstance(term, App) or schema.function != term.function:
+    if schema is term and not schema.variables:
+        return True
+    if not isinstance(schema, App | Key) or type(schema) is not type(term) or schema.fields[0] != term.fields[0]:
         return False
+    assert isinstance(term, App | Key)
     return len(schema.arguments) == len(term.arguments) and all(
         match(part, whole, bound) for part, whole in zip(schema.arguments, term.arguments, strict=True)
     )
