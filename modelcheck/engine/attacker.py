@@ -35,6 +35,7 @@ def build(
     families: dict[str, Family],
     enumerations: dict[str, tuple[str, ...]],
     weak: tuple[Weak, ...] = (),
+    possession: tuple[str, ...] = (),
 ) -> ClauseSet:
     """Return the clauses of the machines running side by side; knowledge is added as it is demanded."""
     everywhere = frozenset(power.form for power in weak if power.when is None)

@@ -170,6 +170,13 @@ class ClauseSet:
     _queue: list[tuple[str, Term, int]] = field(default_factory=list)
     _fresh: int = 0
 
+    def copy(self) -> ClauseSet:
+        """Return a copy to which a claim may add what it demands, leaving this one as it is."""
+        return replace(
+            self, predicates=list(self.predicates), rules=list(self.rules), exposures=list(self.exposures),
+            parts=dict(self.parts), _index=dict(self._index), _known=dict(self._known), _queue=list(self._queue),
+        )  # fmt: skip
+
     # ---------------------------------------------------------------------------------------- predicates and leaves
 
     def predicate(self, predicate: Predicate) -> int:

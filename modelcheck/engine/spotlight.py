@@ -23,7 +23,7 @@ TAKEN, NOT_TAKEN = Const("taken", BRANCH), Const("not taken", BRANCH)
 LETTERS = ("A", "B", "C", "D", "E", "F")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Stance:
     """A role at a point on one or more paths: the cut state, and what it then knows."""
 
@@ -60,11 +60,14 @@ class Held:
     """Answers what a datum of a claim is for a role at a point."""
 
     def __init__(self, protocol: Protocol, machines: Iterable[RoleMachine]) -> None:
+        self.protocol = protocol.name
         self.paths: dict[str, tuple[Path, ...]] = {}
+        self.continued: dict[str, tuple[str, ...]] = {}
         todo = [protocol]
         while todo:
             one = todo.pop()
             self.paths[one.name] = one.paths
+            self.continued[one.name] = one.continued
             todo.extend(one.beside)
         self.machines = {machine.role.name: machine for machine in machines}
 
@@ -168,18 +171,6 @@ def _position(path: Path, point: Point) -> int | None:
     return None
 
 
-def judged_names(stance: Stance) -> tuple[Var, ...]:
-    """Return the names that the role holds there: those it starts from and those it learned."""
-    learned = tuple(v for v in stance.received() if v.sort == NAME and "~" not in v.name and _is_held(stance, v))
-    return (*stance.machine.role.parameters, *learned)
-
-
-def _is_held(stance: Stance, variable: Var) -> bool:
-    return any(variable in view.known.values() and any(
-        own is variable and isinstance(honest, Var) for honest, own in view.known.items()
-    ) for view in stance.views.values())  # fmt: skip
-
-
 def restriction(scene: Scene, predicate: int, narrowed: Mapping[Var, Iterable[str]], sessions: Iterable[str]) -> Box:
     """Return the box of states of some session classes in which variables have the given values."""
     described = scene.clauses.predicates[predicate]
@@ -200,14 +191,3 @@ def named(term: Term, names: Mapping[Var, str]) -> Term:
     if isinstance(term, Const):
         return term
     return rebuild(term, lambda part: named(part, names))
-
-
-def is_judged_key(term: Term) -> bool:
-    """Return whether a leaked term is a long-term key, known from the start rather than from a state."""
-    return isinstance(term, Key)
-
-
-__all__ = [
-    "BRANCH", "Held", "Stance", "is_judged_key", "judged_names", "named", "renamed", "restriction",
-    "session_variable",
-]  # fmt: skip

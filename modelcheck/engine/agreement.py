@@ -1,0 +1,427 @@
+"""Agreement as cases that must not be derivable: the commit with every matching run taken away.
+
+Spotlight.md section 2, after Lowe 1997. The data of a commit are fixed to each ground value they can have; sessions
+whose step would be the matching run, at exactly these values, do not take that step; the commit must then be
+impossible. A run may be taken away only if its data are unique values: a leaf that stands for many concrete values
+never shows that two sessions hold the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from modelcheck.engine.cases import NotHeld
+from modelcheck.engine.clauses import ClauseSet, Condition, Literal
+from modelcheck.engine.judged import STAR, Case, Forbids, Judged, Stretch
+from modelcheck.engine.scene import DISHONEST, ELSEWHERE, Scene, Session, attacker_leaf, leaf_name
+from modelcheck.engine.spotlight import Held, Stance, restriction
+from modelcheck.engine.steps import fixed_values, fresh_values, session_variable, simple
+from modelcheck.protocol.model import Agreement, Claim, Datum
+from modelcheck.protocol.terms import NAME, Const, Key, Term, Var, is_stored, renamed, substitute, unify_all
+from modelcheck.protocol.theory import FRESH_SORTS
+
+RUN = "'"
+"""Prefix of the running session's variables."""
+
+SECOND = "second"
+
+Solve = Callable[[Case], dict[int, tuple[tuple[int, ...], ...]]]
+"""Returns the relations of a case without goals."""
+
+MOST_DELTAS = 3000
+
+
+class TooMany(Exception):
+    """The committed data have more ground values than are tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One way in which a run can match a commit: what the run's variables are, in the commit's terms."""
+
+    stance: Stance
+    commit: dict[Var, Term]
+    run: dict[Var, Term]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The judged session at one stance with the terms it commits to, and the runs that can match."""
+
+    stance: Stance
+    terms: tuple[Term, ...]
+    matches: tuple[Match, ...]
+
+    def variables(self) -> tuple[Var, ...]:
+        """Return the variables of the committed terms."""
+        return tuple(dict.fromkeys(v for term in self.terms for v in term.variables))
+
+
+class AgreementCases:
+    """The cases of one agreement."""
+
+    def __init__(
+        self, clauses: ClauseSet, held: Held, claim: Claim, wanted: Agreement, runs: Sequence[Stance] | None = None
+    ) -> None:
+        """``runs`` overrides where the running session is; by default the point named, or its last send before."""
+        self.clauses, self.held, self.claim, self.wanted = clauses, held, claim, wanted
+        self.judged = Judged(clauses, held, claim, wanted.left, held.stances(wanted.left), strangers=True)
+        if runs is None:
+            runs = held.stances(wanted.right) if wanted.explicit else held.last_sends(wanted.left, wanted.right.role)
+        self.runs = tuple(runs)
+        self.other = held.machines[wanted.right.role]
+        self.commits = tuple(self._commits())
+
+    # -------------------------------------------------------------------------------- commits and runs
+
+    def shared_names(self) -> tuple[Datum, ...]:
+        """Return the names under which the running session must run: those that both sides have."""
+        mine = {v.name for v in self.judged.names}
+        return tuple(Datum("value", v.name) for v in self.other.role.parameters if v.name in mine)
+
+    def _commits(self) -> Iterator[Commit]:
+        data = tuple(dict.fromkeys((*self.shared_names(), *self.wanted.data)))
+        for datum in self.wanted.data:
+            if self.judged.stances and not any(self.held.at(stance, datum) for stance in self.judged.stances):
+                raise NotHeld(self.wanted.left.role, datum)
+            if self.runs and not any(self.held.at(stance, datum) for stance in self.runs):
+                raise NotHeld(self.wanted.right.role, datum)
+        for stance in self.judged.stances:
+            for terms in self.held.tuples(stance, data):
+                matches = []
+                for run in self.runs:
+                    for theirs in self.held.tuples(run, data):
+                        apart = [renamed(term, RUN) for term in theirs]
+                        for mapping in unify_all(terms, apart):
+                            matches.append(self._match(run, terms, apart, mapping))
+                yield Commit(stance, terms, tuple(matches))
+
+    @staticmethod
+    def _match(
+        run: Stance, terms: tuple[Term, ...], theirs: list[Term], mapping: dict[Var, Term]
+    ) -> Match:
+        commit = {v: substitute(v, mapping) for term in terms for v in term.variables}
+        bound = {v: substitute(v, mapping) for term in theirs for v in term.variables}
+        return Match(run, commit, bound)
+
+    # -------------------------------------------------------------------------------- spotlights
+
+    def third_party(self) -> tuple[Var, ...]:
+        """Return the committed variables that neither side made: their makers need spotlights of their own."""
+        found: dict[Var, None] = {}
+        for commit in self.commits:
+            fixed = set(fixed_values(commit.stance.machine))
+            for variable in commit.variables():
+                if variable in fixed or not _is_secret_sort(variable.sort):
+                    continue
+                if not any(self._made_by_run(match, variable) for match in commit.matches):
+                    found[variable] = None
+        return tuple(found)
+
+    def _made_by_run(self, match: Match, variable: Var) -> bool:
+        own = fixed_values(match.stance.machine)
+        return any(match.run.get(Var(RUN + v.name, v.sort)) is match.commit.get(variable) for v in own)
+
+    def spotlights(self, thirds: tuple[Var, ...]) -> tuple[list[Session], tuple[tuple[str, str], ...]]:
+        """Return a session per class that may have made each third-party value, and an attacker leaf for each."""
+        sessions: list[Session] = []
+        leaves: list[tuple[str, str]] = []
+        for number, variable in enumerate(thirds):
+            if not is_stored_sort(variable):
+                leaves.append((variable.sort, f"{attacker_leaf(variable.sort)} {number + 1}"))
+            for machine in self.held.machines.values():
+                if not self._may_make(machine.role.name, variable):
+                    continue
+                choices = [
+                    self.judged.honest if name in machine.role.own else (*self.judged.honest, DISHONEST)
+                    for name in machine.role.parameters
+                ]
+                for names in product(*choices):
+                    label = f"maker {number + 1} {machine.role.name}({','.join(names)})"
+                    sessions.append(Session(label, machine.role.name, names, True))
+        return sessions, tuple(leaves)
+
+    def _may_make(self, role: str, variable: Var) -> bool:
+        machine = self.held.machines[role]
+        if is_stored_sort(variable):
+            makers = {c.name for c in self.clauses.components[variable.sort] if "/" in c.sort}
+            return simple(role) in makers
+        return any(v.sort == variable.sort for v in fresh_values(machine))
+
+    # -------------------------------------------------------------------------------- cases
+
+    def cases(self, solve: Solve) -> Iterator[Case]:
+        """Yield the cases; ``solve`` computes the relations of a scene in which the commit's data are read off."""
+        self.judged.add_partners(self.wanted.right.role)
+        thirds = self.third_party()
+        sessions, leaves = self.spotlights(thirds)
+        partners = self.judged.partner_classes(self.wanted.right.role)
+        scene, later = self.judged.scene([*partners, *sessions], leaves)
+        later = self._before_commit(later)
+        base = self.judged.base_forbids(scene)
+        self._name_makers(scene, base, thirds)
+        forbidden = base.result()
+        relations = solve(Case("commits", scene, (), forbidden, later, ()))
+        for commit in self.commits:
+            yield from self._of_commit(scene, later, forbidden, relations, commit)
+
+    def _before_commit(self, later: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
+        """Return the later leaks that can still matter: not those that come when every commit is over."""
+        states = {self.clauses.state_of[c.stance.role, c.stance.state] for c in self.commits}
+        return tuple(stretch for stretch in later if not states <= set(stretch.over))
+
+    def _name_makers(self, scene: Scene, forbids: Forbids, thirds: tuple[Var, ...]) -> None:
+        """Third-party values are renamed to the spotlights made for them; the plain leaves are then not used there."""
+        for number, variable in enumerate(thirds):
+            if is_stored_sort(variable):
+                self._name_stored_makers(scene, forbids, number, variable)
+                continue
+            plain = [attacker_leaf(variable.sort)]
+            for session in scene.sessions:
+                later = _number(session.label) > number + 1
+                if not session.spotlight or later:
+                    plain += [leaf_name(v, session.label) for v in fresh_values(scene.machines[session.role])
+                              if v.sort == variable.sort]  # fmt: skip
+            plain += [leaf for sort, leaf in scene.attacker_leaves
+                      if sort == variable.sort and int(leaf.rpartition(" ")[2]) > number + 1]  # fmt: skip
+            for predicate in self.judged.states_with(variable):
+                forbids.add(predicate, restriction(scene, predicate, {variable: plain}, [STAR]))
+
+    def _name_stored_makers(self, scene: Scene, forbids: Forbids, number: int, variable: Var) -> None:
+        for position, component in enumerate(self.clauses.components[variable.sort]):
+            if "/" not in component.sort:
+                continue
+            plain = [s.label for s in scene.sessions if not s.spotlight or _number(s.label) > number + 1]
+            mask = scene.mask(component.sort, plain)
+            for predicate in self.judged.states_with(variable):
+                box = list(restriction(scene, predicate, {}, [STAR]))
+                column = _first_column(scene, predicate, variable) + position
+                box[column] = mask
+                forbids.add(predicate, tuple(box))
+
+    def _of_commit(
+        self, scene: Scene, later: tuple[Stretch, ...], forbidden: dict[int, tuple[tuple[int, ...], ...]],
+        relations: dict[int, tuple[tuple[int, ...], ...]], commit: Commit,
+    ) -> Iterator[Case]:  # fmt: skip
+        fixed = self.judged.fixed(scene, commit.stance)
+        if fixed is None:
+            return
+        received = set(commit.stance.received())
+        data = [v for v in commit.variables() if v in received]
+        predicate = self.clauses.state_of[commit.stance.role, commit.stance.state]
+        for delta in sorted(_ground(scene, predicate, relations.get(predicate, ()), data, fixed)):
+            values = dict(zip(data, delta, strict=True))
+            yield self._case(scene, later, forbidden, commit, values, fixed)
+
+    def _case(
+        self, scene: Scene, later: tuple[Stretch, ...], forbidden: dict[int, tuple[tuple[int, ...], ...]],
+        commit: Commit, values: dict[Var, tuple[str, ...]], fixed: dict[Var, int],
+    ) -> Case:  # fmt: skip
+        forbids = Forbids(forbidden)
+        for variable, value in values.items():
+            for predicate in self.judged.states_with(variable):
+                _only(scene, forbids, predicate, variable, value)
+        ground = dict(values)
+        star = scene.by_label[STAR]
+        for variable in commit.variables():
+            leaf = scene.leaf_of(star, variable)
+            if leaf is not None:
+                ground[variable] = (leaf,)
+        for match in commit.matches:
+            self._take_away(scene, forbids, match, ground)
+        narrowed = dict(fixed)
+        body = commit.stance.literals(self.clauses)
+        goal = scene.goal(body, (), narrowed)
+        label = ", ".join(f"{v.name} = {' '.join(value)}" for v, value in values.items()) or "commit"
+        return Case(label, scene, (goal,) if goal is not None else (), forbids.result(), later, ((STAR, commit.stance),))
+
+    def _take_away(
+        self, scene: Scene, forbids: Forbids, match: Match, ground: dict[Var, tuple[str, ...]]
+    ) -> None:
+        """Forbid the run's step at exactly the committed data, if those are unique values."""
+        table: dict[Term, tuple[str, ...]] = {}
+        for variable, value in ground.items():
+            term = match.commit.get(variable)
+            if term is None:
+                continue
+            if table.setdefault(term, value) != value or not _is_unique(scene, variable.sort, value):
+                return
+            if isinstance(term, Const) and value != (term.value,):
+                return
+        wanted: dict[Var, tuple[str, ...]] = {}
+        for variable, term in match.run.items():
+            found = _evaluate(scene, term, table)
+            if found is None:
+                return
+            wanted[Var(variable.name.removeprefix(RUN), variable.sort)] = found
+        if not all(_agrees(scene, term, value, table) for term, value in list(table.items())):
+            return
+        role = match.stance.role
+        own = set(fixed_values(match.stance.machine))
+        labels = [
+            s.label for s in scene.sessions
+            if s.role == role and s.label != STAR
+            and all(scene.leaf_of(s, v) == value[0] for v, value in wanted.items() if v in own)
+        ]  # fmt: skip
+        predicate = self.clauses.state_of[role, match.stance.state]
+        box = list(restriction(scene, predicate, {}, labels))
+        described = self.clauses.predicates[predicate]
+        for variable, value in wanted.items():
+            if variable in own:
+                continue
+            if variable not in described.variables:
+                return
+            column = _first_column(scene, predicate, variable)
+            for offset, (sort, one) in enumerate(zip(self.clauses.column_sorts(variable.sort), value, strict=True)):
+                box[column + offset] &= scene.mask(sort, [one])
+        forbids.add(predicate, tuple(box))
+
+    # -------------------------------------------------------------------------------- injectivity
+
+    def twice(self, solve: Solve) -> Iterator[Case]:
+        """Yield the cases in which two sessions of the committing role commit to the same data."""
+        self.judged.add_partners(self.wanted.right.role)
+        thirds = self.third_party()
+        makers, leaves = self.spotlights(thirds)
+        second = replace(self.judged.star, label=SECOND)
+        partners = self.judged.partner_classes(self.wanted.right.role)
+        tests: list[tuple[Stance, list[Literal], tuple[Condition, ...]]] = []
+        for one in self.commits:
+            for two in self.commits:
+                for mapping in unify_all(one.terms, [renamed(term, RUN) for term in two.terms]):
+                    if self._excluded_by_memory(one, mapping):
+                        continue
+                    body = [*one.stance.literals(self.clauses), *two.stance.literals(self.clauses, RUN)]
+                    literals = [Literal(l.predicate, tuple(substitute(a, mapping) for a in l.arguments)) for l in body]
+                    tests.append((one.stance, literals, ()))
+        scene, later = self.judged.scene([second, *partners, *makers], leaves)
+        later = self._before_commit(later)
+        base = self.judged.base_forbids(scene)
+        self._name_makers(scene, base, thirds)
+        goals = []
+        for stance, body, conditions in tests:
+            fixed = self.judged.fixed(scene, stance)
+            if fixed is None:
+                continue
+            fixed[session_variable(RUN)] = scene.mask("session", [SECOND])
+            goal = scene.goal(body, conditions, fixed)
+            if goal is not None and self._can_start(scene, body, fixed):
+                goals.append(goal)
+        del solve
+        yield Case("two sessions commit to the same data", scene, tuple(goals), base.result(), later,
+                   tuple((STAR, commit.stance) for commit in self.commits))  # fmt: skip
+
+    def _excluded_by_memory(self, commit: Commit, mapping: dict[Var, Term]) -> bool:
+        """Return whether the two sessions, of one name, would both have accepted a value that must be new."""
+        new = commit.stance.new_values()
+        return any(substitute(v, mapping) is substitute(Var(RUN + v.name, v.sort), mapping) for v in new)
+
+    def _can_start(self, scene: Scene, body: list[Literal], fixed: dict[Var, int]) -> bool:
+        """Return whether both sessions can have the fresh values that equal data ask for."""
+        index = {i for role, i in self.clauses.session_of.items() if role == self.judged.machine.role.name}
+        atoms = [literal for literal in body if literal.predicate in index]
+        boxes = {i: list(scene.relation(i, self.clauses.predicates[i])) for i in index}
+        goal = scene.goal(atoms, (), {v: m for v, m in fixed.items() if any(v in a.arguments for a in atoms)})
+        if goal is None:
+            return False
+        for chosen in product(*(boxes[atom.predicate] for atom in goal.body)):
+            masks = list(goal.masks)
+            for atom, box in zip(goal.body, chosen, strict=True):
+                for slot, mask in zip(atom.slots, box, strict=True):
+                    masks[slot] &= mask
+            if all(masks):
+                return True
+        return False
+
+
+def is_stored_sort(variable: Var) -> bool:
+    """Return whether a variable stands for a stored value."""
+    return variable.sort.startswith("stored ")
+
+
+def _is_secret_sort(sort: str) -> bool:
+    return sort in FRESH_SORTS or sort.startswith("stored ")
+
+
+def _number(label: str) -> int:
+    """Return the position for which a spotlight was made, 0 for others."""
+    return int(label.split(" ")[1]) if label.startswith("maker ") else 0
+
+
+def _first_column(scene: Scene, predicate: int, variable: Var) -> int:
+    column = 1
+    for one in scene.clauses.predicates[predicate].variables:
+        if one is variable:
+            return column
+        column += len(scene.clauses.column_sorts(one.sort))
+    raise KeyError(variable)
+
+
+def _ground(
+    scene: Scene, predicate: int, boxes: tuple[tuple[int, ...], ...], data: list[Var], fixed: dict[Var, int]
+) -> set[tuple[tuple[str, ...], ...]]:
+    """Return the ground values of the data in the judged session's states."""
+    star = scene.mask("session", [STAR])
+    found: set[tuple[tuple[str, ...], ...]] = set()
+    for box in boxes:
+        if not box[0] & star:
+            continue
+        options = []
+        for variable in data:
+            start = _first_column(scene, predicate, variable)
+            sorts = scene.clauses.column_sorts(variable.sort)
+            masks = [box[start + offset] for offset in range(len(sorts))]
+            if len(sorts) == 1 and variable in fixed:
+                masks[0] &= fixed[variable]
+            options.append(list(product(*(scene.values(s, m) for s, m in zip(sorts, masks, strict=True)))))
+        size = 1
+        for option in options:
+            size *= len(option)
+        if size > MOST_DELTAS:
+            raise TooMany
+        found.update(product(*options))
+        if len(found) > MOST_DELTAS:
+            raise TooMany
+    return found
+
+
+def _only(scene: Scene, forbids: Forbids, predicate: int, variable: Var, value: tuple[str, ...]) -> None:
+    """Forbid the judged session's states in which ``variable`` is anything but ``value``."""
+    start = _first_column(scene, predicate, variable)
+    for offset, (sort, one) in enumerate(zip(scene.clauses.column_sorts(variable.sort), value, strict=True)):
+        box = list(restriction(scene, predicate, {}, [STAR]))
+        box[start + offset] = scene.full(sort) & ~scene.mask(sort, [one])
+        if box[start + offset]:
+            forbids.add(predicate, tuple(box))
+
+
+def _is_unique(scene: Scene, sort: str, value: tuple[str, ...]) -> bool:
+    sorts = scene.clauses.column_sorts(sort)
+    return all(one != ELSEWHERE and scene.is_unique(s, one) for s, one in zip(sorts, value, strict=True))
+
+
+def _evaluate(scene: Scene, term: Term, table: dict[Term, tuple[str, ...]]) -> tuple[str, ...] | None:
+    """Return the ground value of a leaf term, None if the data do not fix it or it has no single column."""
+    if term in table:
+        return table[term]
+    match term:
+        case Const(value, _):
+            return (value,)
+        case Key(family, _, arguments):
+            names = [_evaluate(scene, argument, table) for argument in arguments]
+            if any(name is None for name in names):
+                return None
+            return (scene.key_leaf(family, [name[0] for name in names if name is not None]),)
+        case _:
+            return None
+
+
+def _agrees(scene: Scene, term: Term, value: tuple[str, ...], table: dict[Term, tuple[str, ...]]) -> bool:
+    if isinstance(term, Key):
+        return _evaluate(scene, term, {t: v for t, v in table.items() if t is not term}) in (None, value)
+    return True
+
+
+__all__ = ["NAME", "AgreementCases", "TooMany", "is_stored"]

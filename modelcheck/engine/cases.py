@@ -1,0 +1,238 @@
+"""Secrecy, aliveness and uniqueness as cases that must not be derivable (spotlight.md, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+from modelcheck.engine.clauses import ClauseSet, Condition, Literal
+from modelcheck.engine.horn import Goal
+from modelcheck.engine.judged import STAR, Case, Judged
+from modelcheck.engine.scene import DISHONEST, Scene, Session, summaries
+from modelcheck.engine.spotlight import Held, Stance, restriction
+from modelcheck.engine.steps import session_variable
+from modelcheck.machines.machine import RoleMachine
+from modelcheck.protocol.model import Aliveness, Claim, Datum, Identifies, Point, Secrecy
+from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, renamed, sort_of, substitute, unify, unify_all
+
+SECOND = "second"
+"""The label of the second judged session of a uniqueness claim."""
+
+
+class NotHeld(Exception):
+    """A claim speaks of a datum that the role does not hold at its point."""
+
+    def __init__(self, role: str, datum: Datum) -> None:
+        """Say who lacks what."""
+        super().__init__(f"{role} never holds `{datum}` at this point")
+        self.role, self.datum = role, datum
+
+
+def secrecy(clauses: ClauseSet, held: Held, claim: Claim, wanted: Secrecy) -> Iterator[Case]:
+    """Yield a case per point: the judged session is there and the attacker knows one of the data."""
+    for point in wanted.points:
+        stances = held.stances(point)
+        judged = Judged(clauses, held, claim, point, stances, strangers=False)
+        specs: list[tuple[Stance, list[Literal]]] = []
+        for datum in wanted.data:
+            terms = [(stance, term) for stance in judged.stances for term in held.at(stance, datum)]
+            if not terms and judged.stances:
+                raise NotHeld(point.role, datum)
+            for stance, term in terms:
+                known = list(clauses.knows(term))
+                for premise in judged.premise_literals(stance):
+                    specs.append((stance, [*stance.literals(clauses), *premise, *known]))
+        scene, later = judged.scene()
+        goals = []
+        for stance, body in specs:
+            fixed = judged.fixed(scene, stance)
+            if fixed is not None:
+                fixed |= partner_mask(scene, judged, body)
+                goal = scene.goal(body, (), fixed)
+                if goal is not None:
+                    goals.append(goal)
+        forbidden = judged.base_forbids(scene).result()
+        stars = tuple((STAR, stance) for stance in judged.stances)
+        yield Case(f"{point}", scene, tuple(goals), forbidden, later, stars)
+
+
+def partner_mask(scene: Scene, judged: Judged, body: list[Literal]) -> dict[Var, int]:
+    """Return the mask that makes a premise's session the partner under the spotlight, if there is one."""
+    labels = [session.label for session in judged.partners]
+    variable = session_variable("partner ")
+    if labels and any(variable in literal.arguments for literal in body):
+        return {variable: scene.mask("session", labels)}
+    return {}
+
+
+def premise_reached(clauses: ClauseSet, case: Case, judged_stance: Stance) -> Goal | None:
+    """Return the goal "the judged session gets there at all", for the vacuity check."""
+    scene = case.scene
+    body = judged_stance.literals(clauses)
+    return scene.goal(body, (), {session_variable(): scene.mask("session", [STAR])})
+
+
+def aliveness(clauses: ClauseSet, held: Held, claim: Claim, wanted: Aliveness) -> Iterator[Case]:
+    """Yield the case: the judged session gets there although no session of that role and name ever did anything."""
+    stances = held.stances(wanted.left)
+    judged = Judged(clauses, held, claim, wanted.left, stances, strangers=True)
+    scene, later = judged.scene()
+    forbids = judged.base_forbids(scene)
+    other = held.machines[wanted.role]
+    same = [v for v in other.role.own if v in judged.names]
+    labels = [s.label for s in scene.sessions if s.role == wanted.role and s.label != STAR and all(
+        scene.leaf_of(s, v) == judged.names[v] for v in same)]  # fmt: skip
+    for (role, _), predicate in clauses.state_of.items():
+        if role == wanted.role:
+            forbids.add(predicate, restriction(scene, predicate, {}, labels))
+    goals = []
+    for stance in judged.stances:
+        fixed = judged.fixed(scene, stance)
+        if fixed is not None and (goal := scene.goal(stance.literals(clauses), (), fixed)) is not None:
+            goals.append(goal)
+    yield Case(f"{wanted.left}", scene, tuple(goals), forbids.result(), later, tuple((STAR, s) for s in judged.stances))
+
+
+# ------------------------------------------------------------------------------------------------ uniqueness
+
+
+def identifies(clauses: ClauseSet, held: Held, claim: Claim, wanted: Identifies) -> Iterator[Case]:
+    """Yield a case per pair of sessions under the spotlight that hold the same tag and differ elsewhere."""
+    machines = [m for m in held.machines.values() if m.protocol == held.protocol and _tagged(held, m, wanted)]
+    if not machines:
+        raise NotHeld("no role", wanted.tag)
+    for index, first in enumerate(machines):
+        for second in machines[index:]:
+            yield from _pairs(clauses, held, claim, wanted, first, second)
+
+
+def _tagged(held: Held, machine: RoleMachine, wanted: Identifies) -> tuple[Stance, ...]:
+    """Return where an accepted session of the role holds the tag: at its acceptance, or later when it first does."""
+    accepted = held.stances(Point(machine.role.name, "accepts"))
+    ready = tuple(stance for stance in accepted if held.at(stance, wanted.tag))
+    if ready or not accepted:
+        return ready
+    return tuple(
+        stance for stance in held.first_held(machine, (wanted.tag,))
+        if any(a.state in [s.index for s in machine.lineage(stance.state)] for a in accepted)
+    )  # fmt: skip
+
+
+def _namings(machine: RoleMachine, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield names for a session: its own honest, nobody talking to itself."""
+    for chosen in product(names, repeat=len(machine.role.parameters)):
+        own = dict(zip(machine.role.parameters, chosen, strict=True))
+        honest = all(own[v] != DISHONEST for v in machine.role.own)
+        if honest and len(set(chosen)) == len(chosen):
+            yield chosen
+
+
+def _first_occurrence(chosen: tuple[str, ...], letters: tuple[str, ...]) -> bool:
+    """Return whether honest names appear in alphabetical order, which is no restriction for the first session."""
+    seen = list(dict.fromkeys(name for name in chosen if name != DISHONEST))
+    return seen == list(letters[: len(seen)])
+
+
+def _pairs(
+    clauses: ClauseSet, held: Held, claim: Claim, wanted: Identifies, first: RoleMachine, second: RoleMachine
+) -> Iterator[Case]:
+    letters = ("A", "B", "C", "D", "E", "F")[: len(first.role.parameters) + len(second.role.parameters)]
+    tests = [
+        test for one in _tagged(held, first, wanted) for two in _tagged(held, second, wanted)
+        for test in _tests(clauses, held, wanted, one, two, same_role=first is second)
+    ]  # fmt: skip
+    if not tests:
+        yield _trivial(clauses, f"{first.role.name} and {second.role.name}")
+        return
+    for mine in _namings(first, (*letters, DISHONEST)):
+        if not _first_occurrence(mine, letters):
+            continue
+        for theirs in _namings(second, (*letters, DISHONEST)):
+            if _first_occurrence((*mine, *theirs), letters):
+                yield from _pair(clauses, held, claim, first, second, mine, theirs, tests)
+
+
+def _trivial(clauses: ClauseSet, label: str) -> Case:
+    """Return a case without goals: equal tags leave no datum that could differ."""
+    scene = Scene(clauses, ("A",), frozenset(), summaries(clauses, ("A",)))
+    return Case(f"{label}: the tag fixes everything else", scene, (), {}, (), ())
+
+
+_Test = tuple[Stance, Stance, list[Literal], tuple[Condition, ...]]
+
+
+def _tests(
+    clauses: ClauseSet, held: Held, wanted: Identifies, one: Stance, two: Stance, *, same_role: bool
+) -> Iterator[_Test]:
+    """Yield what two sessions with equal tags must not have: another value somewhere, or the same role."""
+    for tag in held.at(one, wanted.tag):
+        for other in held.at(two, wanted.tag):
+            for mapping in unify(tag, renamed(other, "'")):
+                body = [*one.literals(clauses), *two.literals(clauses, "'")]
+                literals = [Literal(l.predicate, tuple(substitute(a, mapping) for a in l.arguments)) for l in body]
+                if wanted.channel and same_role:
+                    yield one, two, literals, ()
+                    continue
+                for left, right in _compared(held, wanted, one, two):
+                    left, right = substitute(left, mapping), substitute(renamed(right, "'"), mapping)
+                    for a, b in leaf_pairs(left, right):
+                        if a is not b:
+                            yield one, two, literals, (Condition("differ", a, b),)
+
+
+def _compared(held: Held, wanted: Identifies, one: Stance, two: Stance) -> Iterator[tuple[Term, Term]]:
+    if not wanted.channel:
+        for datum in wanted.data:
+            mine, theirs = held.at(one, datum), held.at(two, datum)
+            if not mine or not theirs:
+                raise NotHeld((one if not mine else two).role, datum)
+            yield from product(mine, theirs)
+        return
+    known: dict[Term, None] = {}
+    for view in one.views.values():
+        known |= dict.fromkeys(honest for honest in view.known if isinstance(honest, Var))
+    for honest in known:
+        mine = {own for view in one.views.values() if (own := view.of(honest)) is not None}
+        theirs = {own for view in two.views.values() if (own := view.of(honest)) is not None}
+        yield from product(sorted(mine, key=repr), sorted(theirs, key=repr))
+
+
+def leaf_pairs(left: Term, right: Term) -> Iterator[tuple[Term, Term]]:
+    """Yield the pairs of leaves in which two terms of one shape may differ; differing shapes differ for certain."""
+    if sort_of(left) is not None and sort_of(left) == sort_of(right):
+        if isinstance(left, Var | Const | Key) and isinstance(right, Var | Const | Key):
+            yield left, right
+        return
+    if isinstance(left, App) and isinstance(right, App) and left.function == right.function \
+            and len(left.arguments) == len(right.arguments):  # fmt: skip
+        for a, b in zip(left.arguments, right.arguments, strict=True):
+            yield from leaf_pairs(a, b)
+
+
+def _pair(
+    clauses: ClauseSet, held: Held, claim: Claim, first: RoleMachine, second: RoleMachine,
+    mine: tuple[str, ...], theirs: tuple[str, ...], tests: list[_Test],
+) -> Iterator[Case]:  # fmt: skip
+    stances = tuple(dict.fromkeys(one for one, *_ in tests))
+    judged = Judged(clauses, held, claim, Point(first.role.name, "accepts"), stances, strangers=True)
+    judged.names = dict(zip(first.role.parameters, mine, strict=True))
+    used = tuple(dict.fromkeys(n for n in (*mine, *theirs) if n != DISHONEST))
+    judged.honest = (*used, "other")
+    judged.star = Session(STAR, first.role.name, mine, True)
+    scene, later = judged.scene([Session(SECOND, second.role.name, theirs, True)])
+    goals = []
+    for one, _two, body, conditions in tests:
+        fixed = judged.fixed(scene, one)
+        if fixed is None:
+            continue
+        fixed = {k: m for k, m in fixed.items() if k.sort != NAME}
+        fixed[session_variable("'")] = scene.mask("session", [SECOND])
+        goal = scene.goal(body, conditions, fixed)
+        if goal is not None:
+            goals.append(goal)
+    label = f"{first.role.name}({','.join(mine)}) and {second.role.name}({','.join(theirs)})"
+    stars = tuple((STAR, one) for one in stances)
+    yield Case(label, scene, tuple(goals), judged.base_forbids(scene).result(), later, stars)
+
+
+__all__ = ["NotHeld", "aliveness", "identifies", "leaf_pairs", "secrecy", "unify_all"]

@@ -1,0 +1,282 @@
+"""The scene of a claim: the judged session under the spotlight, its partners, its names, its attacker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from modelcheck.engine.clauses import ClauseSet, Literal, Rule
+from modelcheck.engine.horn import Box, Goal, Mask
+from modelcheck.engine.leaks import given_by, leak_rules
+from modelcheck.engine.scene import DISHONEST, Scene, Session, leaf_name, summaries
+from modelcheck.engine.spotlight import LETTERS, NOT_TAKEN, TAKEN, Held, Stance, restriction
+from modelcheck.engine.steps import fixed_values, fresh_values, session_variable, simple
+from modelcheck.machines.machine import RoleMachine
+from modelcheck.protocol.model import Claim, Datum, Dishonest, Fact, Leak, Partner, Point
+from modelcheck.protocol.terms import NAME, Const, Term, Var, renamed, unify_all
+
+STAR = "judged"
+"""The label of the judged session."""
+
+OTHER = "other"
+"""The honest name that stands for every party besides those that the judged session names."""
+
+
+class Unsupported(Exception):
+    """The claim needs something that the prover does not decide; the argument says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What happens from some moment on: rules of leaks, and states of the judged session that are over by then."""
+
+    rules: tuple[Rule, ...]
+    over: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Something that must not be derivable."""
+
+    label: str
+    scene: Scene
+    goals: tuple[Goal, ...]
+    forbidden: Mapping[int, tuple[Box, ...]]
+    later: tuple[Stretch, ...]
+    stars: tuple[tuple[str, Stance], ...]
+    """The spotlights whose inputs a refinement may fix, with where they are judged."""
+
+
+class Forbids:
+    """Collects forbidden states."""
+
+    def __init__(self, start: Mapping[int, tuple[Box, ...]] | None = None) -> None:
+        """Start from what is forbidden already."""
+        self.boxes: dict[int, list[Box]] = {p: list(boxes) for p, boxes in (start or {}).items()}
+
+    def add(self, predicate: int, box: Box) -> None:
+        """Forbid the states in a box."""
+        if all(box) and box not in self.boxes.setdefault(predicate, []):
+            self.boxes[predicate].append(box)
+
+    def result(self) -> dict[int, tuple[Box, ...]]:
+        """Return the forbidden boxes by predicate."""
+        return {predicate: tuple(boxes) for predicate, boxes in self.boxes.items() if boxes}
+
+
+class Judged:
+    """One role of a claim under the spotlight at some stances, with everything the claim says about its attacker."""
+
+    def __init__(
+        self, clauses: ClauseSet, held: Held, claim: Claim, point: Point, stances: Sequence[Stance], *, strangers: bool
+    ) -> None:
+        """``strangers`` adds an honest name for all parties that the judged session does not name."""
+        self.clauses, self.held, self.claim = clauses, held, claim
+        self.stances = tuple(self._where_premise_may_hold(stances))
+        self.machine: RoleMachine = held.machines[point.role]
+        dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
+        letters = iter(LETTERS)
+        self.names: dict[Var, str] = {}
+        for variable in dict.fromkeys(v for stance in stances for v in judged_names(stance)):
+            self.names[variable] = DISHONEST if variable.name in dishonest else next(letters)
+        for variable in self.machine.role.own:
+            if self.names[variable] == DISHONEST:
+                raise Unsupported(f"the judged party `{variable.name}` cannot be the attacker")
+        used = tuple(dict.fromkeys(name for name in self.names.values() if name != DISHONEST))
+        extra = strangers or _compares_names(clauses) or not used
+        self.honest = (*used, OTHER) if extra else used
+        self.star = Session(STAR, point.role, tuple(self.names[v] for v in self.machine.role.parameters), True)
+        self.partners: list[Session] = []
+        self._forbids: list[tuple[int, Mapping[Var, tuple[str, ...]]]] = []
+
+    # -------------------------------------------------------------------------------- names and premises
+
+    def by_name(self) -> dict[str, str]:
+        """Return the value of each name that the judged session holds, by the flow's word for it."""
+        return {variable.name: name for variable, name in self.names.items()}
+
+    def _where_premise_may_hold(self, stances: Sequence[Stance]) -> Iterator[Stance]:
+        """Yield the stances, less the paths on which the premise is false."""
+        premise = self.claim.premise
+        for stance in stances:
+            if not isinstance(premise, Fact) or premise.subject.kind != "label":
+                yield stance
+                continue
+            paths = self.held.paths[stance.machine.protocol]
+            wanted = TAKEN if "taken" in premise.values else NOT_TAKEN
+            views = {i: v for i, v in stance.views.items() if self.held.honest(paths[i], premise.subject) is wanted}
+            if views:
+                yield Stance(stance.machine, stance.state, views)
+
+    def fixed(self, scene: Scene, stance: Stance, label: str = STAR, prefix: str = "") -> dict[Var, Mask] | None:
+        """Return what is fixed in a goal about the judged session there, None if its premise is false."""
+        fixed: dict[Var, Mask] = {session_variable(prefix): scene.mask("session", [label])}
+        for variable, name in self.names.items():
+            if variable in stance.received():
+                fixed[Var(prefix + variable.name, NAME)] = scene.mask(NAME, [name])
+        premise = self.claim.premise
+        if isinstance(premise, Fact) and premise.subject.kind != "label":
+            terms = self.held.at(stance, premise.subject)
+            if not terms:
+                return None
+            for term in terms:
+                if isinstance(term, Const):
+                    if term.value not in premise.values:
+                        return None
+                elif isinstance(term, Var):
+                    mask = scene.mask(term.sort, premise.values)
+                    own = Var(prefix + term.name, term.sort)
+                    fixed[own] = fixed.get(own, mask) & mask
+        return fixed
+
+    def premise_literals(self, stance: Stance) -> Iterator[list[Literal]]:
+        """Yield the alternatives for the premise that an honest session agrees with the judged one."""
+        premise = self.claim.premise
+        if not isinstance(premise, Partner):
+            yield []
+            return
+        machine = self.held.machines[premise.role]
+        for mine in self.held.tuples(stance, premise.data):
+            for other in self.held.first_held(machine, premise.data):
+                for theirs in self.held.tuples(other, premise.data):
+                    for mapping in unify_all(mine, [renamed(term, "partner ") for term in theirs]):
+                        yield _apply(other.literals(self.clauses, "partner "), mapping)
+
+    # -------------------------------------------------------------------------------- partners
+
+    def partner_classes(self, role: str) -> tuple[Session, ...]:
+        """Return one session class per choice of names for a session of ``role`` that is the judged one's partner."""
+        machine = self.held.machines[role]
+        same = {v: n for v, n in self.names.items()} if machine.protocol == self.machine.protocol else {}
+        choices = []
+        for variable in machine.role.parameters:
+            if variable in same:
+                choices.append((same[variable],))
+            elif variable in machine.role.own:
+                choices.append(self.honest)
+            else:
+                choices.append((*self.honest, DISHONEST))
+        result = []
+        for names in product(*choices):
+            own = dict(zip(machine.role.parameters, names, strict=True))
+            if all(own[v] != DISHONEST for v in machine.role.own):
+                result.append(Session(f"partner {role}({','.join(names)})", role, names, True))
+        return tuple(result)
+
+    def add_partners(self, role: str) -> None:
+        """Put the session of ``role`` from which the judged one got its first value of that role under the spotlight.
+
+        No run is lost: whichever session made the value is called the partner, so the judged session never holds the
+        leaf of a summary class of the same names in that place.
+        """
+        classes = self.partner_classes(role)
+        machine = self.held.machines[role]
+        chosen = self._first_received(machine)
+        if not classes or chosen is None or any(p.role == role for p in self.partners):
+            return
+        self.partners.extend(classes)
+        labels = [f"others {role}({','.join(session.names)})" for session in classes]
+        leaves = tuple(leaf_name(chosen, label) for label in labels)
+        for predicate in self.states_with(chosen):
+            self._forbids.append((predicate, {chosen: leaves}))
+
+    def _first_received(self, machine: RoleMachine) -> Var | None:
+        mine = {v for stance in self.stances for v in stance.received()}
+        return next((v for v in fresh_values(machine) if v in mine and machine.role.name != self.machine.role.name), None)
+
+    def states_with(self, variable: Var) -> Iterator[int]:
+        """Yield the judged role's state predicates that have a column for ``variable``."""
+        for (role, _), predicate in self.clauses.state_of.items():
+            if role == self.machine.role.name and variable in self.clauses.predicates[predicate].variables:
+                yield predicate
+
+    def needs_partners(self) -> Iterator[str]:
+        """Yield the roles whose partner sessions the claim's attacker treats specially."""
+        for power in self.claim.powers:
+            if isinstance(power, Leak) and power.owner != "all":
+                for machine in self.held.machines.values():
+                    if machine.protocol == self.machine.protocol and machine is not self.machine and any(
+                        datum.kind != "key" and not datum.owner and (power.owner == "other" or self._made_by(machine, datum))
+                        for datum in power.data
+                    ):
+                        yield machine.role.name
+        if isinstance(self.claim.premise, Partner):
+            yield self.claim.premise.role
+
+    def _made_by(self, machine: RoleMachine, datum: Datum) -> bool:
+        values = {self.held.honest(path, datum) for path in self.held.paths[machine.protocol]}
+        return any(variable in values for variable in fresh_values(machine))
+
+    # -------------------------------------------------------------------------------- the scene
+
+    def scene(
+        self, sessions: Iterable[Session] = (), leaves: tuple[tuple[str, str], ...] = ()
+    ) -> tuple[Scene, tuple[Stretch, ...]]:
+        """Return the scene with more spotlights and attacker leaves, and what happens in it later."""
+        for role in self.needs_partners():
+            self.add_partners(role)
+        spotlights = tuple(dict.fromkeys((self.star, *self.partners, *sessions)))
+        everyone = (*summaries(self.clauses, self.honest), *spotlights)
+        labels = tuple(session.label for session in everyone)
+        own = (STAR, *(session.label for session in self.partners))
+        now = leak_rules(self.clauses, self._given(None, own, labels))
+        later = self._later(own, labels)
+        summary = frozenset((OTHER,)) if OTHER in self.honest else frozenset()
+        return Scene(self.clauses, self.honest, summary, everyone, leaves, now), later
+
+    def _given(self, after: Point | None, own: tuple[str, ...], labels: tuple[str, ...]):  # type: ignore[no-untyped-def]
+        for power in self.claim.powers:
+            if isinstance(power, Leak) and power.after == after:
+                yield from given_by(self.clauses, self.held, power, self.by_name(), own, labels, self.machine.protocol)
+
+    def _later(self, own: tuple[str, ...], labels: tuple[str, ...]) -> tuple[Stretch, ...]:
+        """Return the leaks after points of the judged role, in the order of the points."""
+        points = dict.fromkeys(p.after for p in self.claim.powers if isinstance(p, Leak) and p.after is not None)
+        result = []
+        for point in points:
+            if point.role != self.machine.role.name:
+                raise Unsupported(f"the leak comes after a point of {point.role}, but the claim judges {self.machine.role.name}")
+            over: set[int] = set()
+            for stance in self.held.stances(point):
+                for state in self.machine.lineage(stance.state):
+                    predicate = self.clauses.state_of.get((self.machine.role.name, state.index))
+                    if predicate is not None:
+                        over.add(predicate)
+            result.append(Stretch(leak_rules(self.clauses, self._given(point, own, labels)), tuple(sorted(over))))
+        return tuple(sorted(result, key=lambda stretch: len(stretch.over)))
+
+    def base_forbids(self, scene: Scene) -> Forbids:
+        """Return what is forbidden without loss: leaves that were renamed to a partner's, other names than the claim's."""
+        forbids = Forbids()
+        for predicate, narrowed in self._forbids:
+            forbids.add(predicate, restriction(scene, predicate, narrowed, [STAR]))
+        for variable, name in self.names.items():
+            for predicate in self.states_with(variable):
+                others = tuple(other for other in scene.names if other != name)
+                forbids.add(predicate, restriction(scene, predicate, {variable: others}, [STAR]))
+        return forbids
+
+
+def judged_names(stance: Stance) -> tuple[Var, ...]:
+    """Return the names that the role holds there: those it starts from and those it learned under the flow's word."""
+    learned = [v for v in stance.received() if v.sort == NAME and _under_own_word(stance, v)]
+    return tuple(dict.fromkeys((*stance.machine.role.parameters, *learned)))
+
+
+def _under_own_word(stance: Stance, variable: Var) -> bool:
+    return any(view.known.get(variable) is variable for view in stance.views.values())
+
+
+def _compares_names(clauses: ClauseSet) -> bool:
+    return any(c.test == "differ" and isinstance(c.left, Var) and c.left.sort == NAME
+               for rule in clauses.rules for c in rule.conditions)  # fmt: skip
+
+
+def _apply(literals: list[Literal], mapping: Mapping[Var, Term]) -> list[Literal]:
+    from modelcheck.protocol.terms import substitute
+
+    return [Literal(l.predicate, tuple(substitute(a, mapping) for a in l.arguments)) for l in literals]
+
+
+__all__ = ["STAR", "Case", "Forbids", "Judged", "Stretch", "Unsupported", "fixed_values", "simple"]

@@ -1,0 +1,129 @@
+"""What a claim's attacker is given: long-term keys, values of the judged session, of others, of all, now or later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from modelcheck.engine.attacker import close
+from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Literal, Origin, Rule
+from modelcheck.engine.spotlight import Held
+from modelcheck.engine.steps import fresh_values, session_literal, session_variable
+from modelcheck.machines.machine import RoleMachine
+from modelcheck.protocol.model import Datum, Leak
+from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, renamed, sort_of, substitute, unify
+from modelcheck.protocol.theory import is_data, openings
+
+PREFIX = "leaked "
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A term that the attacker gets from each state that satisfies ``body`` and ``conditions``."""
+
+    term: Term
+    body: tuple[Literal, ...]
+    conditions: tuple[Condition, ...]
+    description: str
+
+
+def given_by(
+    clauses: ClauseSet, held: Held, leak: Leak, names: dict[str, str], own: tuple[str, ...], everyone: tuple[str, ...],
+    own_protocol: str,
+) -> Iterator[Given]:  # fmt: skip
+    """Yield what one leak gives; ``own`` are the labels of the judged session and its partners."""
+    for datum in leak.data:
+        if datum.kind == "key":
+            yield from _long_term(clauses, datum, names)
+            continue
+        labels = everyone if leak.owner == "all" or datum.owner else own
+        if leak.owner == "other":
+            labels = tuple(label for label in everyone if label not in own)
+        for machine in held.machines.values():
+            if machine.protocol in (datum.owner or own_protocol, *_continuing(held, datum.owner)):
+                yield from _from_sessions(clauses, held, machine, datum, labels)
+
+
+def _continuing(held: Held, owner: str) -> tuple[str, ...]:
+    return tuple(name for name, continued in held.continued.items() if owner and owner in continued)
+
+
+def _long_term(clauses: ClauseSet, datum: Datum, names: dict[str, str]) -> Iterator[Given]:
+    family = clauses.families[datum.name]
+    wanted = datum.arguments or ("",) * family.arity
+    arguments = tuple(Const(names[name], NAME) if name in names else clauses.fresh(NAME) for name in wanted)
+    yield Given(Key(family.name, family.sort, arguments), (), (), f"the key {datum}")
+
+
+def _from_sessions(
+    clauses: ClauseSet, held: Held, machine: RoleMachine, datum: Datum, labels: tuple[str, ...]
+) -> Iterator[Given]:
+    """A fresh value leaks as soon as its session exists, anything else when the role first holds it."""
+    here = Condition("among", session_variable(PREFIX), None, labels)
+    if not labels:
+        return
+    paths = held.paths[machine.protocol]
+    values = {held.honest(path, Datum(datum.kind, datum.name, datum.arguments)) for path in paths}
+    fresh = [v for v in fresh_values(machine) if v in values]
+    for variable in fresh:
+        body = (session_literal(clauses, machine, PREFIX),)
+        yield Given(renamed(variable, PREFIX), body, (here,), f"{datum} of {machine.role.name}")
+    if fresh:
+        return
+    local = (Datum(datum.kind, datum.name, datum.arguments),)
+    for stance in held.first_held(machine, local):
+        for (own,) in held.tuples(stance, local):
+            body = tuple(stance.literals(clauses, PREFIX))
+            yield Given(renamed(own, PREFIX), body, (here,), f"{datum} of {machine.role.name}")
+
+
+def leak_rules(clauses: ClauseSet, given: Iterable[Given]) -> tuple[Rule, ...]:
+    """Return the rules by which the attacker knows what is given, for every pattern that is ever demanded.
+
+    New demands may arise (a leaked ciphertext needs its key), so rules are made until no pattern is new.
+    """
+    sources = [part for one in given for part in _parts(clauses, one)]
+    while True:
+        close(clauses)
+        before = len(clauses.predicates)
+        kept = len(clauses.rules)
+        for one, needs in sources:
+            _add(clauses, one, needs)
+        rules = tuple(clauses.rules[kept:])
+        del clauses.rules[kept:]
+        if len(clauses.predicates) == before and not clauses._queue:
+            return rules
+
+
+def _parts(clauses: ClauseSet, given: Given) -> Iterator[tuple[Given, tuple[Term, ...]]]:
+    """Yield the given term and all that can be taken out of it, with the keys that it takes."""
+    todo: list[tuple[Term, tuple[Term, ...]]] = [(given.term, ())]
+    while todo:
+        term, needs = todo.pop()
+        if isinstance(term, App) and is_data(term.function):
+            todo.extend((argument, needs) for argument in term.arguments)
+            continue
+        yield Given(term, given.body, given.conditions, given.description), needs
+        todo.extend((content, (*needs, *more)) for more, content, _ in openings(term, clauses.weak))
+
+
+def _add(clauses: ClauseSet, given: Given, needs: tuple[Term, ...]) -> None:
+    for (kind, pattern), index in list(clauses._known.items()):
+        if kind != ATTACKER or not _may_fit(pattern, given.term):
+            continue
+        for mapping in unify(pattern, given.term):
+            head = Literal(index, tuple(substitute(v, mapping) for v in pattern.variables))
+            body = [Literal(l.predicate, tuple(substitute(a, mapping) for a in l.arguments)) for l in given.body]
+            body += [literal for need in needs for literal in clauses.knows(substitute(need, mapping))]
+            conditions = [Condition(c.test, substitute(c.left, mapping), None, c.values) for c in given.conditions]
+            origin = Origin("leak", given.description, 0, given.term, pattern)
+            clauses.rule(head, body, conditions, origin)
+
+
+def _may_fit(pattern: Term, term: Term) -> bool:
+    if isinstance(pattern, App) and isinstance(term, App) and sort_of(term) is None:
+        return pattern.function == term.function
+    return sort_of(pattern) == sort_of(term)
+
+
+__all__ = ["Given", "Var", "given_by", "leak_rules"]

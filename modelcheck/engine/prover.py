@@ -1,0 +1,225 @@
+"""From a claim to a verdict: its cases are solved, refined where needed, and the invariants audited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from modelcheck.engine.agreement import AgreementCases, TooMany
+from modelcheck.engine.attacker import build
+from modelcheck.engine.boxes import Budget, BudgetExceeded, Fixpoint, solve
+from modelcheck.engine.cases import NotHeld, aliveness, identifies, secrecy
+from modelcheck.engine.clauses import ClauseSet
+from modelcheck.engine.horn import Box, Program
+from modelcheck.engine.judged import Case, Forbids, Unsupported
+from modelcheck.engine.spotlight import Held
+from modelcheck.machines.machine import RoleMachine
+from modelcheck.protocol.model import (
+    Agreement,
+    Aliveness,
+    Claim,
+    Datum,
+    Family,
+    Identifies,
+    Protocol,
+    Reachable,
+    Secrecy,
+    UncheckedPossession,
+    Weak,
+    subsets,
+)
+
+Stages = tuple[tuple[Program, Fixpoint], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """A case with the fixpoint of each of its stages, and the goal that is reached, if any."""
+
+    case: Case
+    stages: Stages
+    goal: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """All cases of a claim are excluded; their fixpoints are the invariant."""
+
+    solved: tuple[Solved, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A case that stays derivable."""
+
+    solved: Solved
+
+
+@dataclass(slots=True)
+class System:
+    """A protocol with everything beside it, projected, and its clauses for each set of weak primitives."""
+
+    protocol: Protocol
+    machines: tuple[RoleMachine, ...]
+    _clauses: dict[tuple[object, ...], ClauseSet] = field(default_factory=dict)
+
+    def families(self) -> dict[str, Family]:
+        """Return the key families of all protocols by name."""
+        return {f.name: f for protocol in self._protocols() for f in protocol.families}
+
+    def enumerations(self) -> dict[str, tuple[str, ...]]:
+        """Return the finite sorts of all protocols, sets included."""
+        found = {}
+        for protocol in self._protocols():
+            for enumeration in protocol.enumerations:
+                found[enumeration.name] = enumeration.values
+                found[f"set of {enumeration.name}"] = subsets(enumeration.values)
+        return found
+
+    def _protocols(self) -> Iterator[Protocol]:
+        todo = [self.protocol]
+        while todo:
+            protocol = todo.pop()
+            yield protocol
+            todo.extend(protocol.beside)
+
+    def clauses(self, claim: Claim) -> ClauseSet:
+        """Return a set of clauses for a claim, its weak primitives built in, free to be added to."""
+        weak = tuple(power for power in claim.powers if isinstance(power, Weak))
+        possession = tuple(p.family for p in claim.powers if isinstance(p, UncheckedPossession))
+        key = (weak, possession)
+        if key not in self._clauses:
+            self._clauses[key] = build(self.machines, self.families(), self.enumerations(), weak, possession)
+        return self._clauses[key].copy()
+
+    def held(self) -> Held:
+        """Return what claims can ask about the protocol's roles."""
+        return Held(self.protocol, self.machines)
+
+
+def run_case(case: Case, budget: Budget, *, exact: bool = False) -> Solved:
+    """Return a case solved: one fixpoint, and one more for each stretch of later leaks."""
+    scene = case.scene
+    forbids = Forbids(case.forbidden)
+    program = scene.program(case.goals if not case.later else (), forbids.result())
+    fixpoint = solve(program, exact=exact, budget=budget)
+    stages = [(program, fixpoint)]
+    rules: list[object] = []
+    for number, stretch in enumerate(case.later):
+        rules += stretch.rules
+        for predicate in stretch.over:
+            full = [scene.full(sort) for sort in scene.clauses.predicates[predicate].columns]
+            forbids.add(predicate, (scene.mask("session", [label for label, _ in case.stars]), *full[1:]))
+        last = number == len(case.later) - 1
+        program = scene.program(case.goals if last else (), forbids.result(), rules)  # type: ignore[arg-type]
+        fixpoint = solve(program, start=fixpoint.relations, exact=exact, budget=budget)
+        stages.append((program, fixpoint))
+    return Solved(case, tuple(stages), fixpoint.reached[0] if fixpoint.reached else None)
+
+
+def prove(system: System, claim: Claim, budget: Budget) -> Proof | Derived:
+    """Return a proof of a claim, or a derivation that no refinement removes.
+
+    Raises BudgetExceeded, :class:`Unsupported`, :class:`NotHeld` or :class:`TooMany` if there is neither.
+    """
+    match claim.property:
+        case Agreement(injective=True):
+            return _injective(system, claim, claim.property, budget)
+        case Agreement():
+            return _agreement(system, claim, claim.property, budget)
+        case _:
+            return _exclude(_cases(system, claim), budget)
+
+
+def _cases(system: System, claim: Claim) -> Iterator[Case]:
+    clauses, held = system.clauses(claim), system.held()
+    match claim.property:
+        case Secrecy():
+            yield from secrecy(clauses, held, claim, claim.property)
+        case Aliveness():
+            yield from aliveness(clauses, held, claim, claim.property)
+        case Identifies():
+            yield from identifies(clauses, held, claim, claim.property)
+        case Reachable() | Agreement():
+            raise Unsupported("this property has no cases")
+        case _:
+            raise Unsupported(claim.kind)
+
+
+def _exclude(cases: Iterable[Case], budget: Budget) -> Proof | Derived:
+    """Solve cases, each refined if it is derivable at first."""
+    done: list[Solved] = []
+    for case in cases:
+        solved = run_case(case, budget)
+        if solved.goal is None:
+            done.append(solved)
+            continue
+        refined = _refined(case, budget)
+        if isinstance(refined, Derived):
+            return refined
+        done += refined
+    return Proof(tuple(done))
+
+
+def _refined(case: Case, budget: Budget) -> list[Solved] | Derived:
+    """Solve a derivable case exactly: columns that a rule makes equal stay equal."""
+    exact = run_case(case, budget, exact=True)
+    return [exact] if exact.goal is None else Derived(exact)
+
+
+def _agreement(system: System, claim: Claim, wanted: Agreement, budget: Budget) -> Proof | Derived:
+    cases = AgreementCases(system.clauses(claim), system.held(), claim, wanted)
+    return _exclude(cases.cases(lambda case: _relations(case, budget)), budget)
+
+
+def _relations(case: Case, budget: Budget) -> dict[int, tuple[Box, ...]]:
+    return run_case(case, budget).stages[-1][1].relations
+
+
+def _injective(system: System, claim: Claim, wanted: Agreement, budget: Budget) -> Proof | Derived:
+    """Agreement, and one of three tests that no two sessions share a run (spotlight.md, section 2)."""
+    first = _agreement(system, claim, replace(wanted, injective=False), budget)
+    if isinstance(first, Derived):
+        return first
+    cases = AgreementCases(system.clauses(claim), system.held(), claim, wanted)
+    twice = _exclude(cases.twice(lambda case: _relations(case, budget)), budget)
+    if isinstance(twice, Proof):
+        return Proof((*first.solved, *twice.solved))
+    witness = _by_witness(system, claim, wanted, budget)
+    return Proof((*first.solved, *witness.solved)) if witness is not None else twice
+
+
+def _by_witness(system: System, claim: Claim, wanted: Agreement, budget: Budget) -> Proof | None:
+    """Agreement on a fresh value of the committing session as well makes different commits have different runs."""
+    held = system.held()
+    for name in _fresh_names(held, wanted.left.role):
+        wider = replace(wanted, data=(*wanted.data, Datum("value", name)), injective=False)
+        for runs in _later_runs(held, wanted, name):
+            try:
+                cases = AgreementCases(system.clauses(claim), held, claim, wider, runs)
+            except NotHeld:
+                continue
+            result = _exclude(cases.cases(lambda case: _relations(case, budget)), budget)
+            if isinstance(result, Proof):
+                return result
+    return None
+
+
+def _fresh_names(held: Held, role: str) -> list[str]:
+    from modelcheck.engine.steps import fresh_values
+
+    return [variable.name for variable in fresh_values(held.machines[role])]
+
+
+def _later_runs(held: Held, wanted: Agreement, name: str) -> Iterator[tuple[object, ...]]:  # type: ignore[misc]
+    """Yield where the running session holds the witness: at the run itself, else as soon as it does after it."""
+    runs = held.stances(wanted.right) if wanted.explicit else held.last_sends(wanted.left, wanted.right.role)
+    yield runs
+    machine = held.machines[wanted.right.role]
+    later = held.first_held(machine, (Datum("value", name),))
+    after = tuple(s for s in later if any(r.state in [x.index for x in machine.lineage(s.state)] for r in runs))
+    if after and after != runs:
+        yield after
+
+
+__all__ = ["BudgetExceeded", "Derived", "NotHeld", "Proof", "Solved", "System", "TooMany", "Unsupported", "prove", "run_case"]
