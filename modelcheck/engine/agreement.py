@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from modelcheck.engine.cases import NotHeld
-from modelcheck.engine.clauses import ClauseSet, Condition, Literal
-from modelcheck.engine.judged import STAR, Case, Forbids, Judged, Stretch
+from modelcheck.engine.clauses import ClauseSet, Literal
+from modelcheck.engine.judged import STAR, Case, Forbids, Judged, Stretch, applied, carried
 from modelcheck.engine.scene import DISHONEST, ELSEWHERE, Scene, Session, attacker_leaf, leaf_name
 from modelcheck.engine.spotlight import Held, Stance, restriction
 from modelcheck.engine.steps import fixed_values, fresh_values, session_variable, simple
@@ -84,9 +84,9 @@ class AgreementCases:
     def _commits(self) -> Iterator[Commit]:
         data = tuple(dict.fromkeys((*self.shared_names(), *self.wanted.data)))
         for datum in self.wanted.data:
-            if self.judged.stances and not any(self.held.at(stance, datum) for stance in self.judged.stances):
+            if self.judged.stances and not any(self.held.tuples(stance, (datum,)) for stance in self.judged.stances):
                 raise NotHeld(self.wanted.left.role, datum)
-            if self.runs and not any(self.held.at(stance, datum) for stance in self.runs):
+            if self.runs and not any(self.held.tuples(stance, (datum,)) for stance in self.runs):
                 raise NotHeld(self.wanted.right.role, datum)
         for stance in self.judged.stances:
             for terms in self.held.tuples(stance, data):
@@ -146,7 +146,7 @@ class AgreementCases:
     def _may_make(self, role: str, variable: Var) -> bool:
         machine = self.held.machines[role]
         if is_stored_sort(variable):
-            makers = {c.name for c in self.clauses.components[variable.sort] if "/" in c.sort}
+            makers = {c.name.partition("'s ")[0] for c in self.clauses.components[variable.sort] if "/" in c.sort}
             return simple(role) in makers
         return any(v.sort == variable.sort for v in fresh_values(machine))
 
@@ -231,11 +231,9 @@ class AgreementCases:
                 ground[variable] = (leaf,)
         for match in commit.matches:
             self._take_away(scene, forbids, match, ground)
-        narrowed = dict(fixed)
-        body = commit.stance.literals(self.clauses)
-        goal = scene.goal(body, (), narrowed)
+        goals = tuple(self.judged.goals(scene, commit.stance))
         label = ", ".join(f"{v.name} = {' '.join(value)}" for v, value in values.items()) or "commit"
-        return Case(label, scene, (goal,) if goal is not None else (), forbids.result(), later, ((STAR, commit.stance),))
+        return Case(label, scene, goals, forbids.result(), later, ((STAR, commit.stance),))
 
     def _take_away(
         self, scene: Scene, forbids: Forbids, match: Match, ground: dict[Var, tuple[str, ...]]
@@ -287,26 +285,25 @@ class AgreementCases:
         makers, leaves = self.spotlights(thirds)
         second = replace(self.judged.star, label=SECOND)
         partners = self.judged.partner_classes(self.wanted.right.role)
-        tests: list[tuple[Stance, list[Literal], tuple[Condition, ...]]] = []
+        tests: list[tuple[Stance, list[Literal], dict[Var, Term]]] = []
         for one in self.commits:
             for two in self.commits:
                 for mapping in unify_all(one.terms, [renamed(term, RUN) for term in two.terms]):
                     if self._excluded_by_memory(one, mapping):
                         continue
                     body = [*one.stance.literals(self.clauses), *two.stance.literals(self.clauses, RUN)]
-                    literals = [Literal(l.predicate, tuple(substitute(a, mapping) for a in l.arguments)) for l in body]
-                    tests.append((one.stance, literals, ()))
+                    tests.append((one.stance, applied(body, mapping), mapping))
         scene, later = self.judged.scene([second, *partners, *makers], leaves)
         later = self._before_commit(later)
         base = self.judged.base_forbids(scene)
         self._name_makers(scene, base, thirds)
         goals = []
-        for stance, body, conditions in tests:
+        for stance, body, mapping in tests:
             fixed = self.judged.fixed(scene, stance)
             if fixed is None:
                 continue
             fixed[session_variable(RUN)] = scene.mask("session", [SECOND])
-            goal = scene.goal(body, conditions, fixed)
+            goal = scene.goal(body, (), carried(scene, fixed, mapping))
             if goal is not None and self._can_start(scene, body, fixed):
                 goals.append(goal)
         del solve

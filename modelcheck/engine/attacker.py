@@ -14,6 +14,7 @@ from modelcheck.engine.clauses import (
     Origin,
     base_name,
 )
+from modelcheck.engine.possession import untied
 from modelcheck.engine.steps import (
     add_block,
     declare_role,
@@ -27,7 +28,7 @@ from modelcheck.engine.steps import (
 from modelcheck.machines.machine import Create, Keep, Recall, Receive, RoleMachine, Send
 from modelcheck.protocol.model import Family, Weak
 from modelcheck.protocol.terms import NAME, STORED, App, Key, Term, Var, canonical, sort_of, substitute, subterms, unify
-from modelcheck.protocol.theory import FRESH_SORTS, recipes
+from modelcheck.protocol.theory import FRESH_SORTS, is_data, recipes
 
 
 def build(
@@ -39,7 +40,10 @@ def build(
 ) -> ClauseSet:
     """Return the clauses of the machines running side by side; knowledge is added as it is demanded."""
     everywhere = frozenset(power.form for power in weak if power.when is None)
+    loosened = [untied(machine, possession) for machine in machines]
+    machines = tuple(machine for machine, _ in loosened)
     clauses = ClauseSet(machines, families, everywhere, enumerations)
+    clauses.certified_keys = {variable: meaning for _, table in loosened for variable, meaning in table.items()}
     _register(clauses)
     for machine in machines:
         declare_role(clauses, machine)
@@ -62,6 +66,10 @@ def build(
 
 def _register(clauses: ClauseSet) -> None:
     """Fill the tables about stored values and about who holds which key."""
+    clauses.sent_openly = frozenset(
+        base_name(part) for machine in clauses.machines for state in machine.states
+        if isinstance(state.step, Send) for part in _open_leaves(state.step.term)
+    )  # fmt: skip
     for machine in clauses.machines:
         created = {
             base_name(state.step.variable): simple(other.role.name)
@@ -71,6 +79,15 @@ def _register(clauses: ClauseSet) -> None:
         clauses.register_shapes(_terms(machine), created)
     for family in clauses.families.values():
         clauses.holders[family.name] = _holder_positions(clauses, family)
+
+
+def _open_leaves(term: Term) -> Iterator[Var]:
+    """Yield the variables that everybody can read off a sent term."""
+    if isinstance(term, Var):
+        yield term
+    elif isinstance(term, App) and is_data(term.function):
+        for argument in term.arguments:
+            yield from _open_leaves(argument)
 
 
 def _terms(machine: RoleMachine) -> Iterator[Term]:

@@ -1,9 +1,9 @@
 """Checks that boxes are an inductive invariant and exclude every goal, with z3 and nothing of the fixpoint.
 
-Each step is a SAT question about one point. A variable of a clause ranges over the *classes* of values that no mask
-of the question tells apart, one propositional variable per class. The clauses with the same head predicate share
-one question: "is there a point of some body, inside the boxes, whose head is outside of them?" Each clause has a
-selector that switches its conditions on, and one selector has to be true.
+Each step is a SAT question about one point. A variable of a clause ranges over the *classes* of values that
+no mask of the question tells apart, one propositional variable per class. The clauses with the same head
+predicate share one question: "is there a point of some body, inside the boxes, whose head is outside of
+them?" Each clause has a selector that switches its conditions on, and one selector has to be true.
 
 z3 reads DIMACS text, because building z3 expressions costs more than solving them.
 """
@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-
-import z3
+from typing import Any
 
 from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Mask, Program, Relations
 
@@ -75,21 +74,24 @@ class BudgetSpent:
     predicate: int | None
 
 
-Finding = NotClosed | NotIncluded | GoalReached | Malformed | BudgetSpent
+Failure = NotClosed | NotIncluded | GoalReached | Malformed | BudgetSpent
 
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What the audit found, at most one finding per predicate and one for the goals of a stage."""
+    """What the audit found, at most one failure per predicate and one for the goals of a stage.
 
-    findings: tuple[Finding, ...]
-    questions: int
+    ``checks`` counts the clauses, inclusions and goals that an answer was obtained for.
+    """
+
+    checks: int
+    failures: tuple[Failure, ...]
     spent: int
 
     @property
     def accepted(self) -> bool:
         """Whether every check was made and passed."""
-        return not self.findings
+        return not self.failures
 
 
 def audit(stages: Sequence[Stage], budget: int) -> AuditReport:
@@ -97,18 +99,18 @@ def audit(stages: Sequence[Stage], budget: int) -> AuditReport:
 
     ``budget`` bounds the work in z3's resource units plus the literals of the questions, so it reproduces.
     """
-    findings: list[Finding] = []
+    failures: list[Failure] = []
     session = _Session(budget)
     for number, stage in enumerate(stages):
         earlier = stages[number - 1] if number else None
         reason = _malformed(stage) or _unrelated(stage, earlier)
         if reason is not None:
-            return AuditReport((*findings, Malformed(number, reason)), session.questions, session.spent)
-        findings += _check_stage(number, stage, earlier.relations if earlier else {}, session)
-    return AuditReport(tuple(findings), session.questions, session.spent)
+            return AuditReport(session.checks, (*failures, Malformed(number, reason)), session.spent)
+        failures += _check_stage(number, stage, earlier.relations if earlier else {}, session)
+    return AuditReport(session.checks, tuple(failures), session.spent)
 
 
-def _check_stage(number: int, stage: Stage, earlier: Relations, session: _Session) -> Iterator[Finding]:
+def _check_stage(number: int, stage: Stage, earlier: Relations, session: _Session) -> Iterator[Failure]:
     by_head: dict[int, list[int]] = {}
     for index, clause in enumerate(stage.program.clauses):
         by_head.setdefault(clause.head.predicate, []).append(index)
@@ -121,8 +123,13 @@ def _check_stage(number: int, stage: Stage, earlier: Relations, session: _Sessio
 
 
 def _check_predicate(
-    number: int, stage: Stage, predicate: int, clauses: list[int], included: tuple[Box, ...], session: _Session
-) -> Iterator[Finding]:
+    number: int,
+    stage: Stage,
+    predicate: int,
+    clauses: list[int],
+    included: tuple[Box, ...],
+    session: _Session,
+) -> Iterator[Failure]:
     question = _Question()
     head = tuple(question.variable(full) for full in stage.program.columns[predicate])
     question.outside(TRUE, head, stage.relations.get(predicate, ()))
@@ -141,7 +148,7 @@ def _check_predicate(
             _within_columns(question, stage.program, selector, clause, slots)
             question.require(-selector, unforbidden)
             selected[selector] = (index, slots)
-    answer = session.ask(question, selected)
+    answer = session.ask(question, selected, len(clauses) + bool(included))
     if isinstance(answer, BudgetSpent):
         yield BudgetSpent(number, predicate)
     elif answer is not None:
@@ -152,7 +159,7 @@ def _check_predicate(
             yield NotClosed(number, chosen, _slot_values(answer, stage.program.clauses[chosen].masks, slots))
 
 
-def _check_goals(number: int, stage: Stage, session: _Session) -> Iterator[Finding]:
+def _check_goals(number: int, stage: Stage, session: _Session) -> Iterator[Failure]:
     question = _Question()
     selected: dict[Literal, tuple[int, dict[int, _Variable]]] = {}
     for index, goal in enumerate(stage.program.goals):
@@ -160,7 +167,7 @@ def _check_goals(number: int, stage: Stage, session: _Session) -> Iterator[Findi
         selector = _conditions(question, stage, goal.body, goal.masks, goal.differ, slots)
         if selector is not None:
             selected[selector] = (index, slots)
-    answer = session.ask(question, selected)
+    answer = session.ask(question, selected, len(stage.program.goals))
     if isinstance(answer, BudgetSpent):
         yield BudgetSpent(number, None)
     elif answer is not None:
@@ -193,13 +200,16 @@ def _conditions(
 ) -> Literal | None:
     """A literal that implies the body, the masks and the conditions; None if they cannot hold.
 
-    ``slots`` gains a variable for every slot that matters and has none yet. Such variables are shared between the
-    clauses of a question, since only one clause has to be violated.
+    ``slots`` gains a variable for every slot that matters and has none yet. Such variables are shared between
+    the clauses of a question, since only one clause has to be violated.
     """
     if not all(masks) or any(not stage.relations.get(atom.predicate) for atom in body):
         return None
     taken: dict[int, int] = {}
-    for slot in (*(slot for atom in body for slot in atom.slots), *(s for d in differ for s in (d.left, d.right))):
+    for slot in (
+        *(slot for atom in body for slot in atom.slots),
+        *(s for d in differ for s in (d.left, d.right)),
+    ):
         if slot not in slots:
             width = masks[slot].bit_length()
             slots[slot] = question.shared(width, taken.get(width, 0))
@@ -235,7 +245,8 @@ class _Variable:
 class _Question:
     """A propositional question under construction.
 
-    Every literal made here occurs on the side where it has to *imply* its meaning, so one direction is stated.
+    Every literal made here occurs on the side where it has to *imply* its meaning, so one direction is
+    stated.
     """
 
     def __init__(self) -> None:
@@ -353,19 +364,23 @@ class _Question:
         self.require(*literals)
         self._at_most_one(literals)
         for mask, member in variable.members.items():
-            excluded = [literal for value, literal in variable.classes.items() if not value & mask]
-            for literal in excluded:
-                self.require(-member, -literal)
+            inside = [literal for value, literal in variable.classes.items() if value & mask]
+            if 2 * len(inside) <= len(literals):
+                self.require(-member, *inside)
+            else:
+                for literal in literals:
+                    if literal not in inside:
+                        self.require(-member, -literal)
 
     def _at_most_one(self, literals: list[Literal]) -> None:
-        """Nothing; pairs for a few literals, else groups of four joined by a new literal that stands for "earlier"."""
+        """Nothing; pairs for a few literals, else groups of four and a new literal for "one of these"."""
         while len(literals) > 5:
             group, literals = literals[:4], literals[4:]
-            earlier = self.literal()
+            one = self.literal()
             for literal in group:
-                self.require(-literal, earlier)
+                self.require(-literal, one)
             self._at_most_one(group)
-            literals.insert(0, earlier)
+            literals.insert(0, one)
         for at, literal in enumerate(literals):
             for other in literals[at + 1 :]:
                 self.require(-literal, -other)
@@ -391,41 +406,54 @@ class _Answer:
 
 
 class _Session:
-    """The z3 context of one audit and what it has spent."""
+    """The z3 context of one audit, what it has spent and how many checks it has made."""
 
     def __init__(self, budget: int) -> None:
+        # Loading z3 takes longer than most audits, and a command that proves nothing does without it.
+        import z3  # type: ignore[import-untyped]
+
+        self.z3 = z3
+        self.context = z3.Context()
         self.budget = budget
         self.spent = 0
-        self.questions = 0
-        self.context = z3.Context()
+        self.checks = 0
 
-    def ask(self, question: _Question, selectors: Iterable[Literal]) -> _Answer | BudgetSpent | None:
-        """A point with one of the selectors true, or None if there is none."""
+    def ask(
+        self, question: _Question, selectors: Iterable[Literal], checks: int
+    ) -> _Answer | BudgetSpent | None:
+        """A point with one of the selectors true, or None if there is none: the answer to so many checks."""
         selectors = tuple(selectors)
         if not selectors:
+            self.checks += checks
             return None
         question.require(*selectors)
         question.finish()
-        self.questions += 1
         self.spent += sum(map(len, question.clauses))
         if self.spent >= self.budget:
             return BudgetSpent(0, None)
-        solver = z3.SolverFor("QF_FD", ctx=self.context)
+        true = self._satisfy(question.dimacs())
+        if isinstance(true, BudgetSpent):
+            return true
+        self.checks += checks
+        return None if true is None else _Answer(next(one for one in selectors if one in true), true)
+
+    def _satisfy(self, dimacs: str) -> frozenset[Literal] | BudgetSpent | None:
+        """The true variables of a solution, or None if there is none."""
+        solver = self.z3.SolverFor("QF_FD", ctx=self.context)
         solver.set("rlimit", min(self.budget - self.spent, 2**32 - 1))
         before = _resources(solver)
-        solver.from_string(question.dimacs())
+        solver.from_string(dimacs)
         verdict = solver.check()
         self.spent += max(0, _resources(solver) - before)
-        if verdict == z3.unsat:
+        if verdict == self.z3.unsat:
             return None
-        if verdict != z3.sat:
+        if verdict != self.z3.sat:
             return BudgetSpent(0, None)
         model = solver.model()
-        true = frozenset(int(fact.name()[2:]) for fact in model.decls() if z3.is_true(model[fact]))
-        return _Answer(next(literal for literal in selectors if literal in true), true)
+        return frozenset(int(one.name()[2:]) for one in model.decls() if self.z3.is_true(model[one]))
 
 
-def _resources(solver: z3.Solver) -> int:
+def _resources(solver: Any) -> int:
     statistics = solver.statistics()
     return int(dict(iter(statistics)).get("rlimit count", 0))
 

@@ -1,14 +1,14 @@
 """The least model of a finite-domain Horn program, as finite unions of boxes.
 
-A rule body is a conjunction of atoms, so joining boxes gives boxes and so does projecting the result on the head:
-a bottom-up fixpoint never leaves this class, except in two places. A condition that two slots differ splits a box.
-A slot that a head repeats makes two columns equal; the cheap mode forgets the equality (the model grows, so what it
-excludes is excluded) and the exact mode splits the slot into single values.
+A rule body is a conjunction of atoms, so joining boxes gives boxes and so does projecting the result on the
+head: a bottom-up fixpoint never leaves this class, except in two places. A condition that two slots differ
+splits a box. A slot that a head repeats makes two columns equal; the cheap mode forgets the equality (the
+model grows, so what it excludes is excluded) and the exact mode splits the slot into single values.
 
-A box is kept as one integer: its columns lie side by side, each with a *guard* bit above it that is zero. Then one
-``&`` intersects two boxes, and adding all-ones to every column carries into each guard exactly if no column is
-empty. Every clause lays out its slots in the same way, and each box is converted once for each place where a clause
-body uses it.
+A box is kept as one integer: its columns lie side by side, each with a *guard* bit above it that is zero.
+Then one ``&`` intersects two boxes, and adding all-ones to every column carries into each guard exactly if no
+column is empty. Every clause lays out its slots in the same way, and each box is converted once for each
+place where a clause body uses it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from modelcheck.engine.horn import Box, Clause, Differ, Goal, Mask, Program, Relations
+from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Mask, Program, Relations
 
 START = -1
 """The clause index of a box that came with the start relations."""
+
+COMPARED_PER_UNIT = 16
+"""How many boxes of its predicate an inserted box is compared with for one work unit."""
 
 
 class BudgetExceeded(Exception):
@@ -29,13 +32,17 @@ class BudgetExceeded(Exception):
 
 @dataclass(slots=True)
 class Budget:
-    """Work units that may be spent: one for every pair of boxes that is joined and for every box inserted."""
+    """Work units that may be spent, shared by every computation it is passed to.
+
+    Each pair of boxes that is joined takes one, each box inserted one and a fraction for the boxes already
+    there.
+    """
 
     units: int
     spent: int = 0
 
     def charge(self, units: int) -> None:
-        """Nothing; the units are added to those spent, and ``BudgetExceeded`` ends the work that outgrew them."""
+        """Nothing; the units count as spent, and ``BudgetExceeded`` ends the work that outgrew them."""
         self.spent += units
         if self.spent > self.units:
             raise BudgetExceeded(f"{self.units} work units are spent")
@@ -100,11 +107,15 @@ class _Layout:
 
     def unpack(self, packed: int) -> Box:
         """The box of an integer."""
-        return tuple([packed >> offset & full for offset, full in zip(self.offsets, self.fields, strict=True)])
+        return tuple(
+            [packed >> offset & full for offset, full in zip(self.offsets, self.fields, strict=True)]
+        )
 
     def without(self) -> tuple[int, ...]:
         """For each column the integer that keeps every other column."""
-        return tuple(self.ones & ~(full << offset) for offset, full in zip(self.offsets, self.fields, strict=True))
+        return tuple(
+            self.ones & ~(full << offset) for offset, full in zip(self.offsets, self.fields, strict=True)
+        )
 
     def inhabited(self, packed: int) -> bool:
         """Whether no column is empty."""
@@ -161,7 +172,7 @@ class _Use:
 
 @dataclass(frozen=True, slots=True)
 class _Apart:
-    """A ``Differ`` as offsets and masks; ``free`` says that the right slot is used nowhere else afterwards."""
+    """A ``Differ`` as offsets and masks; ``free`` says that the right slot is not used afterwards."""
 
     left: int
     left_field: Mask
@@ -239,7 +250,7 @@ class _Relation:
             use.table.pop(packed, None)
 
     def absorb(self, packed: int) -> int | None:
-        """The box that now covers ``packed``, merged as far as it goes; None if an older one covers it already."""
+        """The box that now covers ``packed``, merged as far as it goes; None if an older one did."""
         live = self.live
         if packed in live:
             return None
@@ -275,11 +286,13 @@ class _Relation:
         return packed
 
 
-def solve(program: Program, *, start: Relations | None = None, exact: bool = False, budget: Budget) -> Fixpoint:
+def solve(
+    program: Program, *, start: Relations | None = None, exact: bool = False, budget: Budget
+) -> Fixpoint:
     """The least model of the program above ``start``, or one that includes it unless ``exact``.
 
-    Forbidden boxes are taken away from what clauses add, not from ``start``. Work is first-in first-out, so records
-    come in order of derivation depth, and it runs to completion: the model is an inductive invariant.
+    Forbidden boxes are taken away from what clauses add, not from ``start``. Work is first-in first-out, so
+    records come in order of derivation depth, and it runs to completion: the model is an inductive invariant.
     """
     return _Solver(program, exact, budget).run(start or {})
 
@@ -293,10 +306,14 @@ class _Solver:
         self.budget = budget
         self.layouts = tuple(_Layout.of(columns) for columns in program.columns)
         self.relations = [
-            _Relation(number, layout, layout.without(), tuple(map(layout.pack, program.forbidden.get(number, ()))))
+            _Relation(
+                number, layout, layout.without(), tuple(map(layout.pack, program.forbidden.get(number, ())))
+            )
             for number, layout in enumerate(self.layouts)
         ]
-        compiled = (_compile(clause, index, program, self.layouts) for index, clause in enumerate(program.clauses))
+        compiled = (
+            _compile(clause, index, program, self.layouts) for index, clause in enumerate(program.clauses)
+        )
         self.rules = [rule for rule in compiled if rule is not None]
         for rule in self.rules:
             for use in rule.uses:
@@ -337,7 +354,7 @@ class _Solver:
         return Fixpoint(relations, reached, spent, self.exact, self.layouts, tuple(self.log))
 
     def activate(self, relation: _Relation, packed: int) -> None:
-        """Nothing; the box takes part in joins from now on, and its joins with all that took part before are done."""
+        """Nothing; the box takes part in joins, and those with all that took part before are done."""
         triggered = []
         for use in relation.uses:
             env = use.convert(packed)
@@ -350,7 +367,7 @@ class _Solver:
                 self.emit(use.rule, envs)
 
     def join(self, trigger: _Use, triggered: int) -> list[int]:
-        """The environments inside ``triggered``, in which ``trigger`` holds, where every other atom of the body does too."""
+        """The environments inside ``triggered``, where the atom ``trigger`` holds, that satisfy the body."""
         rule = trigger.rule
         others = [use for use in rule.uses if use is not trigger]
         if not others:
@@ -393,7 +410,7 @@ class _Solver:
 
     def insert(self, relation: _Relation, packed: int, clause: int) -> None:
         """Nothing; the box is in the relation and, if it is new, recorded and scheduled."""
-        self.budget.charge(1)
+        self.budget.charge(1 + len(relation.live) // COMPARED_PER_UNIT)
         covering = relation.absorb(packed)
         if covering is not None:
             self.log.append((relation.number, packed, clause))
@@ -418,16 +435,16 @@ def _subtract(packed: int, forbidden: tuple[int, ...], layout: _Layout) -> list[
     parts = [packed]
     for box in forbidden:
         remaining = []
-        for part in parts:
+        for whole in parts:
+            part = whole
             if not layout.inhabited(part & box):
                 remaining.append(part)
                 continue
             for offset, full in zip(layout.offsets, layout.fields, strict=True):
-                column = full << offset
-                outside = part & column & ~box
+                outside = part & full << offset & ~box
                 if outside:
-                    remaining.append(part & ~column | outside)
-                    part &= ~outside
+                    remaining.append(part & ~(full << offset) | outside)
+                    part ^= outside
         parts = remaining
     return parts
 
@@ -449,14 +466,17 @@ def _compile(clause: Clause, index: int, program: Program, layouts: tuple[_Layou
         initial=layout.pack([masks[slot] for slot in order]),
         ones=layout.ones,
         guards=layout.guards,
-        head_moves=_Moves.of([(place[s][0], to, place[s][1]) for s, to in zip(clause.head.slots, target, strict=True)]),
+        head_moves=_Moves.of(
+            [(place[s][0], to, place[s][1]) for s, to in zip(clause.head.slots, target, strict=True)]
+        ),
         apart=_apart(clause.differ, place, head),
         repeated=tuple(place[slot] for slot in sorted(head) if clause.head.slots.count(slot) > 1),
         always=frozenset(head.union(*({differ.left, differ.right} for differ in clause.differ))),
         slot_fields=tuple(place[slot][1] << place[slot][0] for slot in range(len(masks))),
     )
     rule.uses = tuple(
-        _use(rule, position, atom.slots, layouts[atom.predicate], place) for position, atom in enumerate(clause.body)
+        _use(rule, position, atom.slots, layouts[atom.predicate], place)
+        for position, atom in enumerate(clause.body)
     )
     return rule
 
@@ -501,13 +521,21 @@ def _use(
         else:
             first[slot] = (source, offset, full)
     taken = sum(full << offset for _, offset, full in first.values())
-    return _Use(rule, position, frozenset(slots), rule.initial & ~taken, _Moves.of(list(first.values())), tuple(repeats))
+    return _Use(
+        rule,
+        position,
+        frozenset(slots),
+        rule.initial & ~taken,
+        _Moves.of(list(first.values())),
+        tuple(repeats),
+    )
 
 
 def matches(relations: Relations, goal: Goal, budget: Budget | None = None) -> Iterator[tuple[Mask, ...]]:
     """The masks of the goal's slots for each combination of boxes that satisfies it, each once.
 
-    Every choice of one value per slot from one result satisfies the goal, and every solution is in some result.
+    Every choice of one value per slot from one result satisfies the goal, and every solution is in some
+    result.
     """
     masks = list(goal.masks)
     for differ in goal.differ:
@@ -516,21 +544,11 @@ def matches(relations: Relations, goal: Goal, budget: Budget | None = None) -> I
     if not all(masks):
         return
     layout = _Layout.of(masks)
-    initial = layout.pack(masks)
     place = {slot: (layout.offsets[slot], layout.fields[slot]) for slot in range(len(masks))}
     apart = _apart(goal.differ, place, set(place))
-    tables = []
-    for atom in goal.body:
-        table: dict[int, None] = {}
-        for box in relations.get(atom.predicate, ()):
-            env = initial
-            for slot, mask in zip(atom.slots, box, strict=True):
-                env &= ~(layout.fields[slot] << layout.offsets[slot]) | mask << layout.offsets[slot]
-            if layout.inhabited(env):
-                table[env] = None
-        tables.append(list(table))
+    tables = [_placed(relations, atom, masks, layout) for atom in goal.body]
     seen: set[int] = set()
-    for env in _combinations(initial, sorted(tables, key=len), layout, budget):
+    for env in _combinations(layout.pack(masks), sorted(tables, key=len), layout, budget):
         parts = [env]
         for condition in apart:
             parts = [smaller for part in parts for smaller in condition.split(part)]
@@ -538,6 +556,18 @@ def matches(relations: Relations, goal: Goal, budget: Budget | None = None) -> I
             if part not in seen:
                 seen.add(part)
                 yield layout.unpack(part)
+
+
+def _placed(relations: Relations, atom: Atom, masks: Sequence[Mask], layout: _Layout) -> list[int]:
+    """The boxes of the atom inside the masks of the slots."""
+    table: dict[int, None] = {}
+    for box in relations.get(atom.predicate, ()):
+        narrowed = list(masks)
+        for slot, mask in zip(atom.slots, box, strict=True):
+            narrowed[slot] &= mask
+        if all(narrowed):
+            table[layout.pack(narrowed)] = None
+    return list(table)
 
 
 def _combinations(env: int, tables: list[list[int]], layout: _Layout, budget: Budget | None) -> Iterator[int]:

@@ -32,37 +32,20 @@ def secrecy(clauses: ClauseSet, held: Held, claim: Claim, wanted: Secrecy) -> It
     """Yield a case per point: the judged session is there and the attacker knows one of the data."""
     for point in wanted.points:
         stances = held.stances(point)
+        if point.kind == "accepts" and not any(held.at(s, datum) for s in stances for datum in wanted.data):
+            stances = held.first_after(stances, wanted.data)
         judged = Judged(clauses, held, claim, point, stances, strangers=False)
         specs: list[tuple[Stance, list[Literal]]] = []
         for datum in wanted.data:
             terms = [(stance, term) for stance in judged.stances for term in held.at(stance, datum)]
             if not terms and judged.stances:
                 raise NotHeld(point.role, datum)
-            for stance, term in terms:
-                known = list(clauses.knows(term))
-                for premise in judged.premise_literals(stance):
-                    specs.append((stance, [*stance.literals(clauses), *premise, *known]))
+            specs += [(stance, list(clauses.knows(term))) for stance, term in terms]
         scene, later = judged.scene()
-        goals = []
-        for stance, body in specs:
-            fixed = judged.fixed(scene, stance)
-            if fixed is not None:
-                fixed |= partner_mask(scene, judged, body)
-                goal = scene.goal(body, (), fixed)
-                if goal is not None:
-                    goals.append(goal)
+        goals = [goal for stance, known in specs for goal in judged.goals(scene, stance, known)]
         forbidden = judged.base_forbids(scene).result()
         stars = tuple((STAR, stance) for stance in judged.stances)
         yield Case(f"{point}", scene, tuple(goals), forbidden, later, stars)
-
-
-def partner_mask(scene: Scene, judged: Judged, body: list[Literal]) -> dict[Var, int]:
-    """Return the mask that makes a premise's session the partner under the spotlight, if there is one."""
-    labels = [session.label for session in judged.partners]
-    variable = session_variable("partner ")
-    if labels and any(variable in literal.arguments for literal in body):
-        return {variable: scene.mask("session", labels)}
-    return {}
 
 
 def premise_reached(clauses: ClauseSet, case: Case, judged_stance: Stance) -> Goal | None:
@@ -85,11 +68,7 @@ def aliveness(clauses: ClauseSet, held: Held, claim: Claim, wanted: Aliveness) -
     for (role, _), predicate in clauses.state_of.items():
         if role == wanted.role:
             forbids.add(predicate, restriction(scene, predicate, {}, labels))
-    goals = []
-    for stance in judged.stances:
-        fixed = judged.fixed(scene, stance)
-        if fixed is not None and (goal := scene.goal(stance.literals(clauses), (), fixed)) is not None:
-            goals.append(goal)
+    goals = [goal for stance in judged.stances for goal in judged.goals(scene, stance)]
     yield Case(f"{wanted.left}", scene, tuple(goals), forbids.result(), later, tuple((STAR, s) for s in judged.stances))
 
 
@@ -112,10 +91,7 @@ def _tagged(held: Held, machine: RoleMachine, wanted: Identifies) -> tuple[Stanc
     ready = tuple(stance for stance in accepted if held.at(stance, wanted.tag))
     if ready or not accepted:
         return ready
-    return tuple(
-        stance for stance in held.first_held(machine, (wanted.tag,))
-        if any(a.state in [s.index for s in machine.lineage(stance.state)] for a in accepted)
-    )  # fmt: skip
+    return held.first_after(accepted, (wanted.tag,))
 
 
 def _namings(machine: RoleMachine, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -119,6 +119,9 @@ class Exposure:
     """The term is a signature that fits every other message too (colliding hash)."""
 
 
+NOBODY = "nobody"
+"""In a component of a stored value: the value has no part of this kind."""
+
 PARENT = "earlier value"
 """Component of a stored value: whether the stored value it was made from came from honest sessions on all sides."""
 
@@ -130,6 +133,21 @@ class Shape:
     index: int
     term: Term
     fixed_by: tuple[str, ...]
+    values: tuple[str, ...]
+    """What the flow calls the value at each variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The creator whose session class some columns of a stored value fix, and what the flow calls those values."""
+
+    component: str
+    values: tuple[str, ...]
+
+    @property
+    def creator(self) -> str:
+        """The simple name of the role that makes the values."""
+        return self.component.partition("'s ")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +173,16 @@ class ClauseSet:
     rules: list[Rule] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     exposures: list[Exposure] = field(default_factory=list)
-    parts: dict[int, str] = field(default_factory=dict)
-    """For each relation that maps columns of a stored value to a session class, the creator's simple name."""
+    parts: dict[int, Part] = field(default_factory=dict)
+    """For each relation that maps columns of a stored value to a session class, whose class it is."""
     state_of: dict[tuple[str, int], int] = field(default_factory=dict)
     """Predicate of a role's cut state."""
     session_of: dict[str, int] = field(default_factory=dict)
     shapes: dict[str, list[Shape]] = field(default_factory=dict)
+    sent_openly: frozenset[str] = frozenset()
+    """The flow's words for fresh values that some role sends in clear."""
+    certified_keys: dict[Var, tuple[str, Var]] = field(default_factory=dict)
+    """For each variable that stands for the key in a certificate: the family and the name on the certificate."""
     holders: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """For each family the positions of its index whose party holds the key."""
     components: dict[str, tuple[Component, ...]] = field(default_factory=dict)
@@ -218,7 +240,10 @@ class ClauseSet:
         yield Literal(self._known[key], arguments)
 
     def pattern(self, term: Term) -> tuple[Term, tuple[Term, ...]]:
-        """Return the pattern of ``term`` and what stands in its columns; stored values count as leaves."""
+        """Return the pattern of ``term`` and what stands in its columns.
+
+        Stored values count as leaves, and so do keys for which the order of names is irrelevant.
+        """
         table: dict[Var, Term] = {}
         abstract = self._abstract(term, table, {})
         skeleton, variables = canonical(abstract)
@@ -226,7 +251,7 @@ class ClauseSet:
 
     def _abstract(self, term: Term, table: dict[Var, Term], memo: dict[Term, Term]) -> Term:
         if term not in memo:
-            if is_stored(term):
+            if is_stored(term) or self._is_unordered(term):
                 sort = sort_of(term)
                 assert sort is not None
                 leaf = self.fresh(sort)
@@ -235,6 +260,9 @@ class ClauseSet:
             else:
                 memo[term] = rebuild(term, lambda part: self._abstract(part, table, memo))
         return memo[term]
+
+    def _is_unordered(self, term: Term) -> bool:
+        return isinstance(term, Key) and self.families[term.family].kind == "unordered"
 
     def _is_published(self, term: Term) -> bool:
         match term:
@@ -255,22 +283,29 @@ class ClauseSet:
         self, head: Literal, body: Iterable[Literal], conditions: Iterable[Condition], origin: Origin
     ) -> None:
         """Add a rule whose arguments may be long-term keys and stored values: those become relations."""
+        (new_head, *new_body), checks = self.plain([head, *body], conditions)
+        self.rules.append(Rule(new_head, tuple(dict.fromkeys(new_body)), checks, origin))
+
+    def plain(
+        self, literals: Iterable[Literal], conditions: Iterable[Condition]
+    ) -> tuple[list[Literal], tuple[Condition, ...]]:
+        """Return literals and conditions over variables and constants only; relations for the rest are appended."""
         extra: list[Literal] = []
         table: dict[Term, tuple[Term, ...]] = {}
-
-        def plain(literal: Literal) -> Literal:
-            return Literal(
+        result = [
+            Literal(
                 literal.predicate,
                 tuple(leaf for argument in literal.arguments for leaf in self.leaves(argument, table, extra)),
             )
-
-        new_head, new_body = plain(head), [plain(literal) for literal in body]
-        checks = tuple(
-            replace(condition, left=self.leaves(condition.left, table, extra)[0],
-                    right=None if condition.right is None else self.leaves(condition.right, table, extra)[0])
-            for condition in conditions
-        )  # fmt: skip
-        self.rules.append(Rule(new_head, tuple(dict.fromkeys([*new_body, *extra])), checks, origin))
+            for literal in literals
+        ]
+        checks = []
+        for c in conditions:
+            lefts = self.leaves(c.left, table, extra)
+            rights = (None,) if c.right is None else self.leaves(c.right, table, extra)
+            if len(lefts) == 1 and len(rights) == 1:
+                checks.append(replace(c, left=lefts[0], right=rights[0]))
+        return [*result, *extra], tuple(checks)
 
     def leaves(self, term: Term, table: dict[Term, tuple[Term, ...]], extra: list[Literal]) -> tuple[Term, ...]:
         """Return the column arguments for a leaf term; the relations that define them are appended to ``extra``."""
@@ -303,19 +338,23 @@ class ClauseSet:
         result: list[Term] = []
         for component in self.components[sort]:
             mine = [
-                (variable, values[variable]) for variable, name in zip(shape.term.variables, shape.fixed_by, strict=True)
+                (variable, values[variable], word)
+                for variable, name, word in zip(shape.term.variables, shape.fixed_by, shape.values, strict=True)
                 if name == component.name
             ]  # fmt: skip
-            if component.sort == NAME and mine:
+            if "/" not in component.sort and mine:
                 result.append(mine[0][1])
                 continue
+            if not mine and "/" in component.sort:
+                result.append(Const(NOBODY, component.sort))
+                continue
             leaf = self.fresh(component.sort)
-            if mine and component.sort != NAME:
-                columns = (*(c for variable, _ in mine for c in self.column_sorts(variable.sort)), component.sort)
+            if mine:
+                columns = (*(c for variable, *_ in mine for c in self.column_sorts(variable.sort)), component.sort)
                 name = f"{component.sort} of {shape.index}"
-                index = self.predicate(Predicate("part", name, columns, tuple(v for v, _ in mine), shape.term))
-                self.parts[index] = component.name
-                arguments = tuple(leaf for _, value in mine for leaf in self.leaves(value, table, extra))
+                index = self.predicate(Predicate("part", name, columns, tuple(v for v, *_ in mine), shape.term))
+                self.parts[index] = Part(component.name, tuple(word for *_, word in mine))
+                arguments = tuple(leaf for _, value, _ in mine for leaf in self.leaves(value, table, extra))
                 extra.append(Literal(index, (*arguments, leaf)))
             result.append(leaf)
         return tuple(result)
@@ -339,17 +378,30 @@ class ClauseSet:
                 skeleton, variables = canonical(abstract)
                 if any(shape.term is skeleton for shape in shapes):
                     continue
-                fixed_by = tuple(
-                    base_name(variable) if variable.sort == NAME
-                    else PARENT if variable.sort.startswith(STORED) else creators.get(base_name(variable), "")
-                    for variable in variables
-                )  # fmt: skip
-                shapes.append(Shape(len(shapes), skeleton, fixed_by))
+                fixed_by = tuple(self._fixed_by(variable, creators) for variable in variables)
+                shapes.append(Shape(len(shapes), skeleton, fixed_by, tuple(map(base_name, variables))))
             names = dict.fromkeys(
-                (name, NAME if variable.sort == NAME else f"{sort}/{name}")
-                for shape in shapes for variable, name in zip(shape.term.variables, shape.fixed_by, strict=True) if name
+                (name, variable.sort if name == word else f"{sort}/{name}")
+                for shape in shapes
+                for variable, name, word in zip(shape.term.variables, shape.fixed_by, shape.values, strict=True) if name
             )  # fmt: skip
             self.components[sort] = tuple(Component(name, column) for name, column in names)
+
+
+    def _fixed_by(self, variable: Var, creators: Mapping[str, str]) -> str:
+        """Return the component that a variable of a shape helps to fix.
+
+        Names and picked values are components of their own. Fresh values tell which session made them: those that are
+        sent openly fix one component per creator, all others another, for the secrecy of the stored value may rest on
+        those alone.
+        """
+        if variable.sort.startswith(STORED):
+            return PARENT
+        if self.is_public_leaf(variable):
+            return base_name(variable)
+        word = base_name(variable)
+        creator = creators.get(word, "")
+        return creator if word in self.sent_openly or not creator else f"{creator}'s secrets"
 
 
 def base_name(variable: Var) -> str:

@@ -1,12 +1,12 @@
 """One ground derivation of a reached goal, read off the order in which the fixpoint found its boxes.
 
-A record of the fixpoint is a box together with the clause that added it, and the boxes it came from are covered by
-older records. So a derivation is built backwards: each fact is taken from the oldest record that has it, its
-clause is made ground, and the facts of the body come from records that are older still. This cannot go in circles
-and prefers short derivations, since the fixpoint works first-in first-out.
+A record of the fixpoint is a box together with the clause that added it, and the boxes it came from are
+covered by older records. So a derivation is built backwards: each fact is taken from the oldest record that
+has it, its clause is made ground, and the facts of the body come from records that are older still. This
+cannot go in circles and prefers short derivations, since the fixpoint works first-in first-out.
 
-In the cheap mode a record forgets that two columns are equal. Only points with equal columns are used here, but a
-body may turn out to have none; then there is no answer and the program has to be solved exactly.
+In the cheap mode a record forgets that two columns are equal. Only points with equal columns are used here,
+but a body may turn out to have none; then there is no answer and the program has to be solved exactly.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Fact = tuple[int, tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One fact, by the clause of a stage from the facts of earlier steps; without clause it was there at the start."""
+    """One fact, by a clause of a stage from the facts of other steps; a start fact has no clause."""
 
     predicate: int
     values: tuple[int, ...]
@@ -45,14 +45,14 @@ class Derivation:
     values: tuple[int, ...]
 
 
-def explain(stages: Sequence[tuple[Program, Fixpoint]], goal: int, budget: Budget) -> Derivation | None:
+def explain(stages: Sequence[tuple[Program, Fixpoint]], goal_index: int, budget: Budget) -> Derivation | None:
     """A derivation of the goal of the last program, or None if none is found.
 
-    Every stage after the first has to have started from all relations of the stage before it. There is always an
-    answer for a reached goal when every fixpoint is exact.
+    Every stage after the first has to have started from all relations of the stage before it. There is always
+    an answer for a reached goal when every fixpoint is exact.
     """
     search = _Search(stages, budget)
-    wanted = stages[-1][0].goals[goal]
+    wanted = stages[-1][0].goals[goal_index]
     values = search.ground(wanted.body, wanted.masks, wanted.differ, search.size)
     if values is None:
         return None
@@ -91,7 +91,7 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """A partly grounded body: masks per slot, pairs of equal slots, and for each open atom the entries that fit."""
+    """A partly grounded body: masks per slot, pairs of equal slots, the entries that fit each open atom."""
 
     masks: tuple[Mask, ...]
     same: tuple[tuple[int, int], ...]
@@ -181,7 +181,9 @@ class _Search:
         narrowed = []
         for atom, entries in choice.open:
             self.budget.charge(len(entries))
-            narrowed.append((atom, tuple(entry for entry in entries if _meets(choice.masks, atom, entry.box))))
+            narrowed.append(
+                (atom, tuple(entry for entry in entries if _meets(choice.masks, atom, entry.box)))
+            )
         least = min(range(len(narrowed)), key=lambda at: len(narrowed[at][1]))
         atom, entries = narrowed.pop(least)
         for entry in entries:
@@ -215,10 +217,7 @@ def _contains(relations: Relations, fact: Fact) -> bool:
 
 
 def _meets(masks: tuple[Mask, ...], atom: Atom, box: Box) -> bool:
-    for slot, mask in zip(atom.slots, box, strict=True):
-        if not masks[slot] & mask:
-            return False
-    return True
+    return all(masks[slot] & mask for slot, mask in zip(atom.slots, box, strict=True))
 
 
 def _restrict(
@@ -241,7 +240,9 @@ def _points(
 
     Slots without condition take their least value only.
     """
-    tied = {slot for pair in same for slot in pair} | {slot for one in differ for slot in (one.left, one.right)}
+    tied = {slot for pair in same for slot in pair} | {
+        slot for one in differ for slot in (one.left, one.right)
+    }
     fixed = [(mask & -mask).bit_length() - 1 for mask in masks]
     slots = sorted(tied)
 

@@ -14,7 +14,7 @@ from modelcheck.engine.spotlight import LETTERS, NOT_TAKEN, TAKEN, Held, Stance,
 from modelcheck.engine.steps import fixed_values, fresh_values, session_variable, simple
 from modelcheck.machines.machine import RoleMachine
 from modelcheck.protocol.model import Claim, Datum, Dishonest, Fact, Leak, Partner, Point
-from modelcheck.protocol.terms import NAME, Const, Term, Var, renamed, unify_all
+from modelcheck.protocol.terms import NAME, Const, Term, Var, renamed, substitute, unify_all
 
 STAR = "judged"
 """The label of the judged session."""
@@ -130,18 +130,35 @@ class Judged:
                     fixed[own] = fixed.get(own, mask) & mask
         return fixed
 
-    def premise_literals(self, stance: Stance) -> Iterator[list[Literal]]:
-        """Yield the alternatives for the premise that an honest session agrees with the judged one."""
+    def premises(self, stance: Stance) -> Iterator[tuple[list[Literal], dict[Var, Term]]]:
+        """Yield the alternatives for the premise that an honest session agrees with the judged one.
+
+        Each has the literals of that session and the substitution that makes the data equal.
+        """
         premise = self.claim.premise
         if not isinstance(premise, Partner):
-            yield []
+            yield [], {}
             return
         machine = self.held.machines[premise.role]
         for mine in self.held.tuples(stance, premise.data):
             for other in self.held.first_held(machine, premise.data):
                 for theirs in self.held.tuples(other, premise.data):
                     for mapping in unify_all(mine, [renamed(term, "partner ") for term in theirs]):
-                        yield _apply(other.literals(self.clauses, "partner "), mapping)
+                        yield other.literals(self.clauses, "partner "), mapping
+
+    def goals(self, scene: Scene, stance: Stance, more: Sequence[Literal] = ()) -> Iterator[Goal]:
+        """Yield the goals "the judged session is there, its premise holds, and ``more``"."""
+        fixed = self.fixed(scene, stance)
+        if fixed is None:
+            return
+        labels = [session.label for session in self.partners]
+        for premise, mapping in self.premises(stance):
+            body = [*stance.literals(self.clauses), *premise, *more]
+            if premise and labels and self.held.machines[premise_role(self.claim)].protocol == self.machine.protocol:
+                fixed[session_variable("partner ")] = scene.mask("session", labels)
+            goal = scene.goal(applied(body, mapping), (), carried(scene, fixed, mapping))
+            if goal is not None:
+                yield goal
 
     # -------------------------------------------------------------------------------- partners
 
@@ -258,6 +275,29 @@ class Judged:
         return forbids
 
 
+def premise_role(claim: Claim) -> str:
+    """Return the role of the session that a claim's premise asks for."""
+    assert isinstance(claim.premise, Partner)
+    return claim.premise.role
+
+
+def applied(literals: Iterable[Literal], mapping: Mapping[Var, Term]) -> list[Literal]:
+    """Return literals with a substitution applied to their arguments."""
+    return [Literal(one.predicate, tuple(substitute(a, mapping) for a in one.arguments)) for one in literals]
+
+
+def carried(scene: Scene, fixed: Mapping[Var, Mask], mapping: Mapping[Var, Term]) -> dict[Var, Mask]:
+    """Return masks moved to the variables that replace theirs; an impossible constant empties a mask of its own."""
+    result: dict[Var, Mask] = {}
+    for variable, mask in fixed.items():
+        image = substitute(variable, mapping)
+        if isinstance(image, Var):
+            result[image] = result.get(image, mask) & mask
+        elif isinstance(image, Const) and not scene.mask(image.sort, [image.value]) & mask:
+            result[variable] = 0
+    return result
+
+
 def judged_names(stance: Stance) -> tuple[Var, ...]:
     """Return the names that the role holds there: those it starts from and those it learned under the flow's word."""
     learned = [v for v in stance.received() if v.sort == NAME and _under_own_word(stance, v)]
@@ -271,12 +311,6 @@ def _under_own_word(stance: Stance, variable: Var) -> bool:
 def _compares_names(clauses: ClauseSet) -> bool:
     return any(c.test == "differ" and isinstance(c.left, Var) and c.left.sort == NAME
                for rule in clauses.rules for c in rule.conditions)  # fmt: skip
-
-
-def _apply(literals: list[Literal], mapping: Mapping[Var, Term]) -> list[Literal]:
-    from modelcheck.protocol.terms import substitute
-
-    return [Literal(l.predicate, tuple(substitute(a, mapping) for a in l.arguments)) for l in literals]
 
 
 __all__ = ["STAR", "Case", "Forbids", "Judged", "Stretch", "Unsupported", "fixed_values", "simple"]

@@ -92,9 +92,9 @@ class System:
             self._clauses[key] = build(self.machines, self.families(), self.enumerations(), weak, possession)
         return self._clauses[key].copy()
 
-    def held(self) -> Held:
-        """Return what claims can ask about the protocol's roles."""
-        return Held(self.protocol, self.machines)
+    def held(self, clauses: ClauseSet) -> Held:
+        """Return what claims can ask about the protocol's roles, as these clauses have them."""
+        return Held(self.protocol, clauses.machines)
 
 
 def run_case(case: Case, budget: Budget, *, exact: bool = False) -> Solved:
@@ -132,7 +132,8 @@ def prove(system: System, claim: Claim, budget: Budget) -> Proof | Derived:
 
 
 def _cases(system: System, claim: Claim) -> Iterator[Case]:
-    clauses, held = system.clauses(claim), system.held()
+    clauses = system.clauses(claim)
+    held = system.held(clauses)
     match claim.property:
         case Secrecy():
             yield from secrecy(clauses, held, claim, claim.property)
@@ -168,7 +169,8 @@ def _refined(case: Case, budget: Budget) -> list[Solved] | Derived:
 
 
 def _agreement(system: System, claim: Claim, wanted: Agreement, budget: Budget) -> Proof | Derived:
-    cases = AgreementCases(system.clauses(claim), system.held(), claim, wanted)
+    clauses = system.clauses(claim)
+    cases = AgreementCases(clauses, system.held(clauses), claim, wanted)
     return _exclude(cases.cases(lambda case: _relations(case, budget)), budget)
 
 
@@ -181,7 +183,8 @@ def _injective(system: System, claim: Claim, wanted: Agreement, budget: Budget) 
     first = _agreement(system, claim, replace(wanted, injective=False), budget)
     if isinstance(first, Derived):
         return first
-    cases = AgreementCases(system.clauses(claim), system.held(), claim, wanted)
+    clauses = system.clauses(claim)
+    cases = AgreementCases(clauses, system.held(clauses), claim, wanted)
     twice = _exclude(cases.twice(lambda case: _relations(case, budget)), budget)
     if isinstance(twice, Proof):
         return Proof((*first.solved, *twice.solved))
@@ -191,12 +194,13 @@ def _injective(system: System, claim: Claim, wanted: Agreement, budget: Budget) 
 
 def _by_witness(system: System, claim: Claim, wanted: Agreement, budget: Budget) -> Proof | None:
     """Agreement on a fresh value of the committing session as well makes different commits have different runs."""
-    held = system.held()
+    held = system.held(system.clauses(claim))
     for name in _fresh_names(held, wanted.left.role):
         wider = replace(wanted, data=(*wanted.data, Datum("value", name)), injective=False)
         for runs in _later_runs(held, wanted, name):
             try:
-                cases = AgreementCases(system.clauses(claim), held, claim, wider, runs)
+                clauses = system.clauses(claim)
+                cases = AgreementCases(clauses, system.held(clauses), claim, wider, runs)
             except NotHeld:
                 continue
             result = _exclude(cases.cases(lambda case: _relations(case, budget)), budget)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 
-from modelcheck.engine.clauses import PARENT, SESSION, ClauseSet, Condition, Literal, Predicate, Rule
+from modelcheck.engine.clauses import NOBODY, PARENT, SESSION, ClauseSet, Condition, Literal, Part, Predicate, Rule
 from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Mask, Program
 from modelcheck.engine.steps import fresh_values, simple
 from modelcheck.machines.machine import RoleMachine
@@ -92,9 +92,9 @@ class Scene:
         for sort, components in self.clauses.components.items():
             for component in components:
                 if component.name == PARENT:
-                    domains[component.sort] = ("honest", ELSEWHERE)
-                elif component.sort != NAME:
-                    domains[component.sort] = (*self._makers(component.name), ELSEWHERE)
+                    domains[component.sort] = ("honest", ELSEWHERE, NOBODY)
+                elif "/" in component.sort:
+                    domains[component.sort] = (*self._makers(component.name.partition("'s ")[0]), ELSEWHERE, NOBODY)
             del sort
         return domains
 
@@ -145,7 +145,7 @@ class Scene:
         if sort == NAME:
             return value in self.honest and value not in self.summary_names
         if sort == SESSION or "/" in sort:
-            return value in self.by_label and self.by_label[value].spotlight
+            return value == NOBODY or (value in self.by_label and self.by_label[value].spotlight)
         if sort not in FRESH_SORTS:
             return True
         if value == attacker_leaf(sort):
@@ -173,8 +173,9 @@ class Scene:
     ) -> Goal | None:
         """Return a goal over this scene's domains; ``fixed`` narrows variables. None if it is empty from the start."""
         slots = _Slots(self)
-        atoms = tuple(slots.atom(literal) for literal in body)
-        differ = slots.conditions(conditions)
+        plain, checks = self.clauses.plain(body, conditions)
+        atoms = tuple(slots.atom(literal) for literal in plain)
+        differ = slots.conditions(checks)
         for variable, mask in (fixed or {}).items():
             slots.masks[slots.slot(variable)] &= mask
         return Goal(atoms, tuple(slots.masks), differ) if differ is not None and all(slots.masks) else None
@@ -250,11 +251,11 @@ class Scene:
                 columns = (self.mask(sort, [s]) for sort, s in zip(set_sorts, sets, strict=True))
                 yield (self.mask(value_sort, chosen), *columns)
 
-    def _part(self, predicate: Predicate, creator: str) -> Iterator[Box]:
+    def _part(self, predicate: Predicate, part: Part) -> Iterator[Box]:
         """The class of a value's creator: the session whose leaves all its columns hold, else :data:`ELSEWHERE`."""
         *columns, target = predicate.columns
         elsewhere = self.mask(target, [ELSEWHERE])
-        if creator == PARENT:
+        if part.creator == PARENT:
             honest = tuple(self.full(sort) & ~self.mask(sort, [ELSEWHERE]) for sort in columns)
             yield (*honest, self.mask(target, ["honest"]))
             for position, sort in enumerate(columns):
@@ -263,8 +264,8 @@ class Scene:
                              for i, s in enumerate(columns)), elsewhere)  # fmt: skip
             return
         first_made: Mask = 0
-        for label in self._makers(creator):
-            made = self._made_by(label, columns, predicate.variables)
+        for label in self._makers(part.creator):
+            made = self._made_by(label, columns, part.values)
             if not all(made):
                 continue
             first_made |= made[0]
@@ -277,15 +278,13 @@ class Scene:
         if outside:
             yield (outside, *(self.full(sort) for sort in columns[1:]), elsewhere)
 
-    def _made_by(self, label: str, columns: Sequence[str], variables: Sequence[Var]) -> list[Mask]:
-        """Return for each column the mask of the leaves that session class ``label`` makes for it."""
-        created = {v for v in fresh_values(self.machines[self.by_label[label].role])}
-        masks = []
-        for sort in columns:
-            leaves = [leaf_name(v, label) for v in created if v.sort == sort]
-            masks.append(self.mask(sort, leaves))
-        del variables
-        return masks
+    def _made_by(self, label: str, columns: Sequence[str], values: Sequence[str]) -> list[Mask]:
+        """Return for each column the mask of the leaf that session class ``label`` makes for the value named there."""
+        created = {v.name: v for v in fresh_values(self.machines[self.by_label[label].role])}
+        return [
+            self.mask(sort, [leaf_name(created[name], label)] if name in created else [])
+            for sort, name in zip(columns, values, strict=True)
+        ]
 
     def leaf_of(self, session: Session, variable: Var) -> str | None:
         """Return the value that a session class gives to a name or fresh value of its role, None for others."""

@@ -107,7 +107,7 @@ class Held:
         for index, view in stance.views.items():
             path = self.paths[stance.machine.protocol][index]
             terms = [self.honest(path, datum) for datum in data]
-            own = [view.of(term) if term is not None else None for term in terms]
+            own = [view.trace(term) if term is not None else None for term in terms]
             if all(term is not None for term in own):
                 found[tuple(term for term in own if term is not None)] = None
         return tuple(found)
@@ -151,6 +151,18 @@ class Held:
             if self.tuples(Stance(machine, state.index, state.views), data):
                 found.append(state.index)
         return self.cuts(machine, found)
+
+
+    def first_after(self, earlier: tuple[Stance, ...], data: tuple[Datum, ...]) -> tuple[Stance, ...]:
+        """Return where a role first holds all the data, of the states that come after one of ``earlier``."""
+        if not earlier:
+            return ()
+        machine = earlier[0].machine
+        before = {stance.state for stance in earlier}
+        return tuple(
+            stance for stance in self.first_held(machine, data)
+            if any(state.index in before for state in machine.lineage(stance.state))
+        )  # fmt: skip
 
 
 def _position(path: Path, point: Point) -> int | None:

@@ -88,7 +88,9 @@ def add_block(clauses: ClauseSet, block: Block) -> None:
     for step in block.steps:
         drafts = [extended for draft in drafts for extended in _extend(clauses, machine, draft, step)]
     origin = Origin("step", machine.role.name, block.end)
+    certificates = _certificates(clauses, block)
     for draft in drafts:
+        draft.body.extend(certificates)
         head = _substituted(state_literal(clauses, machine, block.end), draft.mapping)
         body = [_substituted(literal, draft.mapping) for literal in draft.body]
         body = [*body, *tie_session(clauses, machine, (head, *body), draft.mapping)]
@@ -98,6 +100,17 @@ def add_block(clauses: ClauseSet, block: Block) -> None:
             for c in draft.conditions
         ]  # fmt: skip
         clauses.rule(head, body, conditions, origin)
+
+
+def _certificates(clauses: ClauseSet, block: Block) -> list[Literal]:
+    """Return the literals that tie the keys which the role first sees in this block to the names on certificates."""
+    states = block.machine.states
+    result = []
+    for variable, (family, name) in clauses.certified_keys.items():
+        if variable in states[block.end].bound and variable not in states[block.start].bound:
+            columns = (name.sort, variable.sort)
+            result.append(Literal(clauses.predicate(Predicate("certified", family, columns)), (name, variable)))
+    return result
 
 
 def tie_session(

@@ -11,7 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modelcheck.protocol.model import Family, Role
-from modelcheck.protocol.terms import LABEL, App, Const, Key, Term, Var, is_stored, rebuild, replace, sort_of, substitute
+from modelcheck.protocol.terms import (
+    LABEL,
+    App,
+    Const,
+    Key,
+    Term,
+    Var,
+    exchange,
+    is_stored,
+    rebuild,
+    replace,
+    sort_of,
+    substitute,
+)
 from modelcheck.protocol.theory import OPENINGS, SCHEMATIC, Opening, is_data, match, recipes
 
 LARGEST_OPAQUE = 4000
@@ -29,7 +42,7 @@ class TooLarge(Exception):
 class View:
     """The knowledge of one role on one path, growing as the role goes on."""
 
-    __slots__ = ("_cache", "_names", "_pending", "families", "known", "meant", "order", "role")
+    __slots__ = ("_cache", "_names", "_pending", "families", "known", "meant", "order", "role", "swapped")
 
     def __init__(self, role: Role, families: Mapping[str, Family], meant: Mapping[Var, Term]) -> None:
         """Start with the role's own names, the names it was told, and the keys that follow from those.
@@ -38,6 +51,7 @@ class View:
         """
         self.role = role
         self.meant = meant
+        self.swapped: Mapping[Term, Term] = {}
         self.families = families
         self.known: dict[Term, Term] = {}
         self.order: list[Var] = []
@@ -52,6 +66,7 @@ class View:
         twin = object.__new__(View)
         twin.role, twin.families, twin.meant = self.role, self.families, self.meant
         twin.known, twin.order = dict(self.known), list(self.order)
+        twin.swapped = self.swapped
         twin._names, twin._pending = dict(self._names), list(self._pending)
         twin._cache = dict(self._cache)
         return twin
@@ -255,7 +270,18 @@ class View:
 
     def of(self, honest: Term) -> Term | None:
         """Return the role's view of a term of the flow if the role can build it or has it, else None."""
-        return self.compose(replace(honest, self.meant))
+        own = self.compose(replace(honest, self.meant))
+        return exchange(own, self.swapped) if own is not None and self.swapped else own
+
+    def trace(self, honest: Term) -> Term | None:
+        """Return the view of ``honest``, or of a secret of which the role has only the public half: that pins it too."""
+        own = self.of(honest)
+        if own is None and isinstance(honest, Var):
+            for half in ("g", "pk"):
+                public = self.of(App(half, (honest,)))
+                if isinstance(public, App) and public.function == half:
+                    return public.arguments[0]
+        return own
 
     def compose(self, honest: Term) -> Term | None:
         """Return the role's view of ``honest`` if it can build or has it, else None."""

@@ -228,6 +228,18 @@ def replace(term: Term, mapping: Substitution) -> Term:
     return go(term)
 
 
+def exchange(term: Term, table: Mapping[Term, Term]) -> Term:
+    """Return ``term`` with every subterm that ``table`` lists replaced by what it gives."""
+    done: dict[Term, Term] = {}
+
+    def go(part: Term) -> Term:
+        if part not in done:
+            done[part] = table[part] if part in table else rebuild(part, go)
+        return done[part]
+
+    return go(term)
+
+
 def subterms(term: Term) -> Iterator[Term]:
     """Yield every distinct subterm of ``term``, itself included, outer before inner."""
     seen = {term}

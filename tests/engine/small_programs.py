@@ -103,13 +103,11 @@ def conjunctions(
 
     body = tuple(
         Atom(predicate, tuple(slot(full) for full in columns[predicate]))
-        for predicate in draw(
-            st.lists(st.integers(0, len(columns) - 1), min_size=1, max_size=atoms)
-        )
+        for predicate in draw(st.lists(st.integers(0, len(columns) - 1), min_size=1, max_size=atoms))
     )
     masks = tuple(draw(st.one_of(st.just(full), st.integers(1, full))) for full in fulls)
     differ: list[Differ] = []
-    if fulls and draw(st.booleans()):
+    if len(fulls) > 0 and draw(st.booleans()):
         left = draw(st.integers(0, len(fulls) - 1))
         right = draw(st.sampled_from([at for at, full in enumerate(fulls) if full == fulls[left]]))
         differ.append(Differ(left, right, draw(st.integers(0, fulls[left]))))
@@ -154,15 +152,19 @@ def programs(draw: st.DrawFn) -> tuple[Program, dict[int, tuple[Box, ...]]]:
 
 
 @st.composite
-def corruptions(draw: st.DrawFn, boxes: Relations) -> dict[int, tuple[Box, ...]]:
+def corruptions(
+    draw: st.DrawFn, columns: tuple[tuple[Mask, ...], ...], boxes: Relations
+) -> dict[int, tuple[Box, ...]]:
     """The relations with boxes dropped and single values added to or taken from masks."""
     damaged = {predicate: list(some) for predicate, some in boxes.items()}
-    for predicate in draw(st.lists(st.sampled_from(sorted(damaged)), min_size=1, max_size=3)) if damaged else ():
+    for predicate in (
+        draw(st.lists(st.sampled_from(sorted(damaged)), min_size=1, max_size=3)) if damaged else ()
+    ):
         if damaged[predicate]:
             at = draw(st.integers(0, len(damaged[predicate]) - 1))
             box = damaged[predicate].pop(at)
-            if box and draw(st.booleans()):
+            if len(box) > 0 and draw(st.booleans()):
                 column = draw(st.integers(0, len(box) - 1))
-                flipped = box[column] ^ 1 << draw(st.integers(0, max(box[column].bit_length() - 1, 0)))
+                flipped = box[column] ^ 1 << draw(st.sampled_from(values(columns[predicate][column])))
                 damaged[predicate].insert(at, (*box[:column], flipped, *box[column + 1 :]))
     return {predicate: tuple(some) for predicate, some in damaged.items()}

@@ -102,7 +102,9 @@ def test_a_short_derivation_is_preferred() -> None:
         Clause(Atom(0, (1,)), (Atom(0, (0,)),), (A, B)),
         Clause(Atom(0, (1,)), (Atom(0, (0,)),), (B, C)),
     )
-    program = Program(((ALL,),), (*long, Clause(Atom(0, (1,)), (Atom(0, (0,)),), (A, C))), (Goal((Atom(0, (0,)),), (C,)),))
+    program = Program(
+        ((ALL,),), (*long, Clause(Atom(0, (1,)), (Atom(0, (0,)),), (A, C))), (Goal((Atom(0, (0,)),), (C,)),)
+    )
     fixpoint = solve(program, start={0: ((A,),)}, budget=budget())
     derivation = explain([(program, fixpoint)], 0, budget())
     assert derivation is not None
