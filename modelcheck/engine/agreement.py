@@ -211,7 +211,7 @@ class AgreementCases:
         received = set(commit.stance.received())
         data = [v for v in commit.variables() if v in received]
         predicate = self.clauses.state_of[commit.stance.role, commit.stance.state]
-        for delta in sorted(_ground(scene, predicate, relations.get(predicate, ()), data, fixed)):
+        for delta in sorted(ground_values(scene, predicate, relations.get(predicate, ()), data, fixed)):
             values = dict(zip(data, delta, strict=True))
             yield self._case(scene, later, forbidden, commit, values, fixed)
 
@@ -222,7 +222,7 @@ class AgreementCases:
         forbids = Forbids(forbidden)
         for variable, value in values.items():
             for predicate in self.judged.states_with(variable):
-                _only(scene, forbids, predicate, variable, value)
+                only(scene, forbids, predicate, variable, value)
         ground = dict(values)
         star = scene.by_label[STAR]
         for variable in commit.variables():
@@ -356,7 +356,14 @@ def _first_column(scene: Scene, predicate: int, variable: Var) -> int:
     raise KeyError(variable)
 
 
-def _ground(
+def states_with(scene: Scene, role: str, variable: Var) -> Iterator[int]:
+    """Yield the state predicates of a role that have a column for ``variable``."""
+    for (name, _), predicate in scene.clauses.state_of.items():
+        if name == role and variable in scene.clauses.predicates[predicate].variables:
+            yield predicate
+
+
+def ground_values(
     scene: Scene, predicate: int, boxes: tuple[tuple[int, ...], ...], data: list[Var], fixed: dict[Var, int]
 ) -> set[tuple[tuple[str, ...], ...]]:
     """Return the ground values of the data in the judged session's states."""
@@ -384,7 +391,7 @@ def _ground(
     return found
 
 
-def _only(scene: Scene, forbids: Forbids, predicate: int, variable: Var, value: tuple[str, ...]) -> None:
+def only(scene: Scene, forbids: Forbids, predicate: int, variable: Var, value: tuple[str, ...]) -> None:
     """Forbid the judged session's states in which ``variable`` is anything but ``value``."""
     start = _first_column(scene, predicate, variable)
     for offset, (sort, one) in enumerate(zip(scene.clauses.column_sorts(variable.sort), value, strict=True)):

@@ -42,17 +42,19 @@ def secrecy(clauses: ClauseSet, held: Held, claim: Claim, wanted: Secrecy) -> It
                 raise NotHeld(point.role, datum)
             specs += [(stance, list(clauses.knows(term))) for stance, term in terms]
         scene, later = judged.scene()
-        goals = [goal for stance, known in specs for goal in judged.goals(scene, stance, known)]
+        placed = [(stance, goal) for stance, known in specs for goal in judged.goals(scene, stance, known)]
         forbidden = judged.base_forbids(scene).result()
-        stars = tuple((STAR, stance) for stance in judged.stances)
-        yield Case(f"{point}", scene, tuple(goals), forbidden, later, stars)
+        stars = tuple((STAR, stance) for stance, _ in placed)
+        yield Case(f"{point}", scene, tuple(goal for _, goal in placed), forbidden, later, stars, split=True)
 
 
-def premise_reached(clauses: ClauseSet, case: Case, judged_stance: Stance) -> Goal | None:
-    """Return the goal "the judged session gets there at all", for the vacuity check."""
-    scene = case.scene
-    body = judged_stance.literals(clauses)
-    return scene.goal(body, (), {session_variable(): scene.mask("session", [STAR])})
+def reachable(clauses: ClauseSet, held: Held, claim: Claim, point: Point) -> Case:
+    """Return the case whose goals say that the judged session gets to its point and its premise holds there."""
+    stances = held.stances(point)
+    judged = Judged(clauses, held, claim, point, stances, strangers=False)
+    scene, later = judged.scene()
+    goals = tuple(goal for stance in judged.stances for goal in judged.goals(scene, stance))
+    return Case(f"{point}", scene, goals, judged.base_forbids(scene).result(), later, tuple((STAR, s) for s in judged.stances))
 
 
 def aliveness(clauses: ClauseSet, held: Held, claim: Claim, wanted: Aliveness) -> Iterator[Case]:

@@ -45,7 +45,9 @@ class Case:
     forbidden: Mapping[int, tuple[Box, ...]]
     later: tuple[Stretch, ...]
     stars: tuple[tuple[str, Stance], ...]
-    """The spotlights whose inputs a refinement may fix, with where they are judged."""
+    """The spotlights that are judged, with where; parallel to the goals if ``split`` is set."""
+    split: bool = False
+    """Whether each goal speaks of the spotlight at the same position, so that its inputs may be fixed one by one."""
 
 
 class Forbids:

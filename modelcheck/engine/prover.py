@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from modelcheck.engine.agreement import AgreementCases, TooMany
+from modelcheck.engine.agreement import AgreementCases, TooMany, ground_values, only, states_with
 from modelcheck.engine.attacker import build
 from modelcheck.engine.boxes import Budget, BudgetExceeded, Fixpoint, solve
-from modelcheck.engine.cases import NotHeld, aliveness, identifies, secrecy
+from modelcheck.engine.cases import NotHeld, aliveness, identifies, reachable, secrecy
 from modelcheck.engine.clauses import ClauseSet
 from modelcheck.engine.horn import Box, Program
 from modelcheck.engine.judged import Case, Forbids, Unsupported
@@ -21,6 +21,7 @@ from modelcheck.protocol.model import (
     Datum,
     Family,
     Identifies,
+    Point,
     Protocol,
     Reachable,
     Secrecy,
@@ -65,18 +66,19 @@ class System:
 
     def families(self) -> dict[str, Family]:
         """Return the key families of all protocols by name."""
-        return {f.name: f for protocol in self._protocols() for f in protocol.families}
+        return {f.name: f for protocol in self.protocols() for f in protocol.families}
 
     def enumerations(self) -> dict[str, tuple[str, ...]]:
         """Return the finite sorts of all protocols, sets included."""
         found = {}
-        for protocol in self._protocols():
+        for protocol in self.protocols():
             for enumeration in protocol.enumerations:
                 found[enumeration.name] = enumeration.values
                 found[f"set of {enumeration.name}"] = subsets(enumeration.values)
         return found
 
-    def _protocols(self) -> Iterator[Protocol]:
+    def protocols(self) -> Iterator[Protocol]:
+        """Yield the protocol and all protocols beside it."""
         todo = [self.protocol]
         while todo:
             protocol = todo.pop()
@@ -163,9 +165,73 @@ def _exclude(cases: Iterable[Case], budget: Budget) -> Proof | Derived:
 
 
 def _refined(case: Case, budget: Budget) -> list[Solved] | Derived:
-    """Solve a derivable case exactly: columns that a rule makes equal stay equal."""
+    """Solve a derivable case exactly; if that does not help, once for each way to fix the judged session's inputs."""
     exact = run_case(case, budget, exact=True)
-    return [exact] if exact.goal is None else Derived(exact)
+    if exact.goal is None:
+        return [exact]
+    done: list[Solved] = []
+    for smaller in _rigid(case, exact):
+        solved = run_case(smaller, budget)
+        if solved.goal is not None:
+            solved = run_case(smaller, budget, exact=True)
+        if solved.goal is not None:
+            return Derived(solved)
+        done.append(solved)
+    return done or Derived(exact)
+
+
+MOST_INPUTS = 400
+"""Ways to fix a session's inputs that a refinement tries."""
+
+
+def _rigid(case: Case, solved: Solved) -> list[Case]:
+    """Return a case per goal and ground value of the judged session's inputs; none if there are too many."""
+    if not case.split:
+        return []
+    smaller: list[Case] = []
+    relations = solved.stages[-1][1].relations
+    for (label, stance), goal in zip(case.stars, case.goals, strict=True):
+        inputs = [v for v in stance.received() if v.sort not in case.scene.clauses.components]
+        predicate = case.scene.clauses.state_of[stance.role, stance.state]
+        try:
+            points = ground_values(case.scene, predicate, relations.get(predicate, ()), inputs, {})
+        except TooMany:
+            return []
+        if len(points) > MOST_INPUTS:
+            return []
+        for point in sorted(points):
+            forbids = Forbids(case.forbidden)
+            for variable, value in zip(inputs, point, strict=True):
+                for state in states_with(case.scene, stance.role, variable):
+                    only(case.scene, forbids, state, variable, value)
+            smaller.append(replace(case, goals=(goal,), stars=((label, stance),), forbidden=forbids.result()))
+    return smaller
+
+
+def reaches_point(system: System, claim: Claim, budget: Budget) -> bool:
+    """Return whether some session gets to the claim's point with its premise true; False makes the claim vacuous."""
+    match claim.property:
+        case Secrecy(_, points):
+            wanted = points
+        case Agreement(left) | Aliveness(left):
+            wanted = (left,)
+        case _:
+            return True
+    clauses = system.clauses(claim)
+    held = system.held(clauses)
+    return all(run_case(reachable(clauses, held, claim, point), budget).goal is not None for point in wanted)
+
+
+def honest_paths(system: System, point: Point | None = None) -> list[int]:
+    """Return the paths that honest partners can follow together to the end, or to a point."""
+    machines = [m for m in system.machines if m.protocol == system.protocol.name]
+    blocked = frozenset[int]().union(*(m.blocked for m in machines))
+    paths = [index for index in range(len(system.protocol.paths)) if index not in blocked]
+    if point is None:
+        return paths
+    machine = next(m for m in system.machines if m.role.name == point.role)
+    states = machine.at(point.kind, point.name)
+    return [path for path in paths if any(path in machine.states[state].views for state in states)]
 
 
 def _agreement(system: System, claim: Claim, wanted: Agreement, budget: Budget) -> Proof | Derived:

@@ -123,6 +123,8 @@ class RoleMachine:
     protocol: str
     role: Role
     states: tuple[State, ...]
+    blocked: frozenset[int] = frozenset()
+    """The paths of the flow on which the role's checks contradict what honest partners send."""
 
     @cached_property
     def graph(self) -> networkx.DiGraph[int]:

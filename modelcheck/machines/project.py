@@ -50,6 +50,7 @@ class _Walk:
         self.diagnostics: list[Diagnostic] = []
         self.stages: list[Reached] = []
         self.done = False
+        self.blocked = False
         self.guarded: set[Var] = set()
 
     def term(self, term: Term) -> Term:
@@ -67,7 +68,7 @@ class _Walk:
                 self.event(event)
                 self.reach_stages()
             except Contradiction:
-                self.done = True
+                self.done = self.blocked = True
             except TooLarge:
                 self.diagnostics.append(Diagnostic(
                     rules.OPAQUE_TOO_LARGE,
@@ -213,13 +214,15 @@ def project(protocol: Protocol, *, qualified: bool = False) -> tuple[tuple[RoleM
             walks.append(walk)
             diagnostics += walk.diagnostics
         states = _share(role, families, walks)
-        machines.append(RoleMachine(protocol.name, replace_role(role, name=prefix + role.name), states))
+        blocked = frozenset(index for index, walk in enumerate(walks) if walk.blocked)
+        machines.append(RoleMachine(protocol.name, replace_role(role, name=prefix + role.name), states, blocked))
     return tuple(machines), tuple(dict.fromkeys(diagnostics))
 
 
 def project_all(protocol: Protocol) -> tuple[tuple[RoleMachine, ...], tuple[Diagnostic, ...]]:
     """Return the machines of a protocol and of all protocols beside it, and what is wrong with them."""
-    machines, diagnostics = list(project(protocol)[0]), list(project(protocol)[1])
+    own, found_first = project(protocol)
+    machines, diagnostics = list(own), list(found_first)
     seen = {protocol.name}
     todo = list(protocol.beside)
     while todo:
