@@ -1,0 +1,21 @@
+"""What a check may assume and spend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Settings of one run; budgets are work units, so that a run reproduces on every machine."""
+
+    budget: int = 20_000_000
+    """Pairs of boxes joined and boxes inserted, per claim."""
+    audit: bool = True
+    """Whether invariants are re-checked before a claim is reported as proven."""
+    audit_budget: int = 1_000_000_000
+    """Resource units of the solver plus literals of its questions, per claim."""
+    vacuity: bool = True
+    """Whether roles and premises are checked to be reachable."""
+    timeout: float | None = None
+    """Seconds after which a claim that has not been started is left undecided."""

@@ -1,0 +1,273 @@
+"""From files to verdicts: the only place that chains the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+from modelcheck import rules
+from modelcheck.diagnostics import Diagnostic, Label, SpecRejected, in_source_order
+from modelcheck.engine.audit import Stage, audit
+from modelcheck.engine.boxes import Budget, BudgetExceeded
+from modelcheck.engine.derivation import explain
+from modelcheck.engine.evidence import Certificate, certificate
+from modelcheck.engine.narrate import Narrator
+from modelcheck.engine.prover import (
+    Derived,
+    NotHeld,
+    Proof,
+    Solved,
+    System,
+    TooMany,
+    Unsupported,
+    honest_paths,
+    prove,
+    reaches_point,
+    run_case,
+)
+from modelcheck.machines.machine import Receive, RoleMachine, Send
+from modelcheck.machines.project import project_all
+from modelcheck.options import Options
+from modelcheck.protocol.model import Claim, Observational, Protocol, Reachable
+from modelcheck.protocol.resolve import Resolver
+from modelcheck.protocol.typeflaw import flaws
+from modelcheck.source import Source, Span
+from modelcheck.syntax import tree
+from modelcheck.syntax.load import parse, read_source
+from modelcheck.verdict import ClaimResult, Holds, NotSupported, PossibleAttack, Undecided, Vacuous, Verdict
+
+TYPED = "messages are used in the format in which they are sent"
+
+
+@dataclass(slots=True)
+class Library:
+    """The protocols of some files, resolved against each other; projections are made when first needed."""
+
+    files: tuple[Path, ...]
+    protocols: tuple[Protocol, ...]
+    warnings: tuple[Diagnostic, ...]
+    _systems: dict[str, System] = field(default_factory=dict)
+
+    def system(self, protocol: Protocol) -> System:
+        """Return a protocol with its role machines; raise SpecRejected if a role cannot do what the flow says."""
+        if protocol.name not in self._systems:
+            machines, found = project_all(protocol)
+            if found:
+                raise SpecRejected(in_source_order(found))
+            self._systems[protocol.name] = System(protocol, machines)
+        return self._systems[protocol.name]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimTask:
+    """A claim to be checked."""
+
+    file: str
+    library: Library
+    owner: Protocol
+    what: Claim
+
+    @property
+    def protocol(self) -> str:
+        """The protocol's name."""
+        return self.owner.name
+
+    @property
+    def claim(self) -> str:
+        """The claim's label."""
+        return self.what.name
+
+
+def find_specs(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the spec files among paths: files as they are, folders searched for ``*.flow``.
+
+    Raises SpecRejected for a path that does not exist.
+    """
+    found: dict[Path, None] = {}
+    missing = []
+    for path in paths:
+        if path.is_dir():
+            found |= dict.fromkeys(sorted(path.rglob("*.flow")))
+        elif path.exists():
+            found[path] = None
+        else:
+            span = Span(Source(str(path), ""), 0, 0)
+            missing.append(Diagnostic(rules.UNREADABLE_FILE, f"there is no file or folder `{path}`", Label(span), (),
+                                      "check the path"))  # fmt: skip
+    if missing:
+        raise SpecRejected(missing)
+    return tuple(found)
+
+
+def open_library(files: Sequence[Path]) -> Library:
+    """Return the protocols of some files and of those they include; raise SpecRejected with everything that is wrong."""
+    trees: dict[Path, tree.File] = {}
+    found: list[Diagnostic] = []
+    todo = [(path, None) for path in files]
+    while todo:
+        path, included = todo.pop(0)
+        key = path.resolve()
+        if key in trees:
+            continue
+        try:
+            trees[key] = parse(_read(path, included))
+        except SpecRejected as rejected:
+            found += rejected.diagnostics
+            continue
+        for item in trees[key].items:
+            if isinstance(item, tree.Include):
+                if item.path.endswith(".flow"):
+                    todo.append((path.parent / item.path, item))  # type: ignore[arg-type]
+                else:
+                    found.append(Diagnostic(rules.BAD_INCLUDE, f"`{item.path}` is no spec", Label(item.span), (),
+                                            "name a file that ends in `.flow`"))  # fmt: skip
+    if found:
+        raise SpecRejected(in_source_order(found))
+    protocols = Resolver(trees.values()).all()
+    library = Library(tuple(files), protocols, ())
+    _project_all(library)
+    return library
+
+
+def _read(path: Path, included: tree.Include | None) -> Source:
+    try:
+        return read_source(path)
+    except SpecRejected as rejected:
+        if included is None:
+            raise
+        message = f"the included file cannot be read: {rejected.diagnostics[0].message}"
+        raise SpecRejected([Diagnostic(rules.BAD_INCLUDE, message, Label(included.span), (),
+                                       "correct the path, relative to this file")]) from None  # fmt: skip
+
+
+def _project_all(library: Library) -> None:
+    found: list[Diagnostic] = []
+    for protocol in library.protocols:
+        try:
+            library.system(protocol)
+        except SpecRejected as rejected:
+            found += rejected.diagnostics
+    if found:
+        raise SpecRejected(in_source_order(found))
+
+
+def select_claims(library: Library, files: Sequence[Path], pattern: str | None = None) -> tuple[ClaimTask, ...]:
+    """Return the claims of some files, those of one label (or ``protocol.label``) if ``pattern`` is given."""
+    wanted = {str(path.resolve()): str(path) for path in files}
+    tasks = []
+    for protocol in library.protocols:
+        path = str(Path(protocol.span.source.path).resolve())
+        if path not in wanted:
+            continue
+        for claim in protocol.claims:
+            if pattern is None or pattern in (claim.name, f"{protocol.name}.{claim.name}"):
+                tasks.append(ClaimTask(wanted[path], library, protocol, claim))
+    return tuple(tasks)
+
+
+def machines(library: Library, files: Sequence[Path]) -> Iterator[RoleMachine]:
+    """Yield the role machines of the protocols that stand in some files."""
+    wanted = {path.resolve() for path in files}
+    for protocol in library.protocols:
+        if Path(protocol.span.source.path).resolve() in wanted:
+            yield from (m for m in library.system(protocol).machines if m.protocol == protocol.name)
+
+
+def type_flaws(system: System) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of message parts that break type-flaw resistance."""
+    steps = [state.step for machine in system.machines for state in machine.states]
+    terms = [s.term if isinstance(s, Send) else s.pattern for s in steps if isinstance(s, Send | Receive)]
+    return flaws(terms)
+
+
+# ------------------------------------------------------------------------------------------------ one claim
+
+
+def check_claim(task: ClaimTask, options: Options) -> ClaimResult:
+    """Return the verdict on one claim."""
+    system = task.library.system(task.owner)
+    budget = Budget(options.budget)
+    started = perf_counter()
+    verdict: Verdict
+    proof: Proof | None = None
+    try:
+        outcome = _decide(system, task.what, budget, options)
+        if isinstance(outcome, Proof):
+            proof = outcome
+            verdict = Undecided("the proof was not audited")
+        else:
+            verdict = outcome
+    except BudgetExceeded:
+        verdict = Undecided(f"the budget of {options.budget} work units ran out (raise it with --budget)")
+    except TooMany:
+        verdict = Undecided("the data of the agreement have too many values to be tried one by one")
+    seconds = perf_counter() - started
+    audited = perf_counter()
+    if proof is not None:
+        verdict = _audited(task, proof, options)
+    claim = task.what
+    return ClaimResult(
+        task.file, task.protocol, claim.name, claim.kind, claim.text, verdict, claim.expected, claim.reason, seconds,
+        perf_counter() - audited if proof is not None else 0.0, (TYPED,), claim.ids)  # fmt: skip
+
+
+def _decide(system: System, claim: Claim, budget: Budget, options: Options) -> Proof | Verdict:
+    if isinstance(claim.property, Observational):
+        return NotSupported(claim.kind)
+    if isinstance(claim.property, Reachable):
+        paths = honest_paths(system, claim.property.point)
+        if not paths:
+            return Vacuous(f"no honest run gets to the point where {claim.property.point}")
+        return Holds(True, 0, tuple(str(index) for index in paths))
+    if options.vacuity and not honest_paths(system):
+        return Vacuous("with honest partners and no attacker some role cannot take all of its steps")
+    if claim.passive:
+        return NotSupported("passive attacker")
+    try:
+        if options.vacuity and not reaches_point(system, claim, budget):
+            return Vacuous("no session ever gets to the point that the claim judges with its premise true")
+        result = prove(system, claim, budget)
+    except Unsupported as unsupported:
+        return NotSupported(str(unsupported))
+    except NotHeld as missing:
+        span = missing.datum.span or claim.span
+        raise SpecRejected([Diagnostic(rules.NOT_HELD, str(missing), Label(span), (Label(claim.span, "in this claim"),),
+                                       "name something that the role holds, or judge it at a later point")]) from None  # fmt: skip
+    if isinstance(result, Derived):
+        return _told(system, claim, result.solved)
+    return result
+
+
+def _told(system: System, claim: Claim, solved: Solved) -> PossibleAttack:
+    """Return a derivation in the spec's words; a cheap one that does not hold step by step is derived again exactly."""
+    assert solved.goal is not None
+    spare = Budget(10**9)
+    derivation = explain(solved.stages, solved.goal, spare)
+    if derivation is None:
+        solved = run_case(solved.case, spare, exact=True)
+        assert solved.goal is not None
+        derivation = explain(solved.stages, solved.goal, spare)
+    narrator = Narrator(system, solved)
+    steps = tuple(narrator.lines(derivation)) if derivation is not None else ()
+    return PossibleAttack(steps, narrator.conclusion(claim, solved.case.label))
+
+
+def _audited(task: ClaimTask, proof: Proof, options: Options) -> Verdict:
+    evidence = certificate(task.owner, task.what, proof)
+    if not options.audit:
+        return Holds(False, 0, evidence)
+    return audit_verdict(evidence, options.audit_budget)
+
+
+def audit_verdict(evidence: Certificate, budget: int) -> Verdict:
+    """Return "holds" if the solver confirms every invariant of the evidence, undecided otherwise."""
+    questions = 0
+    for case in evidence.cases:
+        report = audit([Stage(program, relations) for program, relations in case.stages], budget)
+        questions += report.questions
+        if not report.accepted:
+            finding = report.findings[0]
+            return Undecided(f"the audit did not confirm the invariant of case `{case.label}`: {finding}")
+    return Holds(True, questions, evidence)

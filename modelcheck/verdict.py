@@ -1,0 +1,108 @@
+"""Verdicts, each with its evidence, and what a run of claims adds up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, assert_never
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """The claim holds for any number of sessions; ``evidence`` is an invariant or, for reachability, an honest run."""
+
+    audited: bool
+    questions: int
+    evidence: Any = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PossibleAttack:
+    """The abstraction has a derivation: its steps in the spec's words, and the sentence that says what is broken."""
+
+    steps: tuple[str, ...]
+    conclusion: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A budget ran out."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vacuous:
+    """The claim says nothing: its premise is never true, or a role cannot finish."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSupported:
+    """The engines do not decide this kind of claim."""
+
+    construct: str
+
+
+Verdict: TypeAlias = Holds | PossibleAttack | Undecided | Vacuous | NotSupported
+
+
+def verdict_word(verdict: Verdict) -> str:
+    """Return the verdict as reports write it."""
+    match verdict:
+        case Holds(audited=audited):
+            return "holds" if audited else "holds (not audited)"
+        case PossibleAttack():
+            return "possible attack"
+        case Undecided():
+            return "undecided"
+        case Vacuous():
+            return "vacuous"
+        case NotSupported():
+            return "not supported yet"
+        case _:
+            assert_never(verdict)
+
+
+def meets(verdict: Verdict, expected: Literal["holds", "attack"]) -> bool:
+    """Return whether a verdict is the one that the author expects."""
+    return isinstance(verdict, Holds if expected == "holds" else PossibleAttack)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """One checked claim."""
+
+    file: str
+    protocol: str
+    claim: str
+    kind: str
+    text: str
+    verdict: Verdict
+    expected: Literal["holds", "attack"]
+    reason: str
+    seconds: float
+    """Time of the prover."""
+    audit_seconds: float
+    assumptions: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the verdict is as expected."""
+        return meets(self.verdict, self.expected)
+
+
+NO_CLAIMS, UNDECIDED, UNEXPECTED, AS_EXPECTED = 5, 3, 1, 0
+
+
+def exit_code(results: Iterable[ClaimResult]) -> int:
+    """Return the exit code of a run: 0 as expected, 1 some claim not, 3 only undecided ones, 5 no claims at all."""
+    found = list(results)
+    if not found:
+        return NO_CLAIMS
+    failed = [result for result in found if not result.ok]
+    if any(not isinstance(result.verdict, Undecided | NotSupported) for result in failed):
+        return UNEXPECTED
+    return UNDECIDED if failed else AS_EXPECTED
