@@ -12,20 +12,20 @@ from modelcheck.diagnostics import Diagnostic, Label, SpecRejected, in_source_or
 from modelcheck.engine.audit import Stage, audit
 from modelcheck.engine.boxes import Budget, BudgetExceeded
 from modelcheck.engine.derivation import explain
-from modelcheck.engine.evidence import Certificate, certificate
+from modelcheck.engine.evidence import BadEvidence, Certificate, certificate, dump, load
 from modelcheck.engine.narrate import Narrator
+from modelcheck.engine.agreement import TooMany
+from modelcheck.engine.cases import NotHeld
+from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.prover import (
     Derived,
-    NotHeld,
     Proof,
     Solved,
+    Solver,
     System,
-    TooMany,
-    Unsupported,
     honest_paths,
     prove,
     reaches_point,
-    run_case,
 )
 from modelcheck.machines.machine import Receive, RoleMachine, Send
 from modelcheck.machines.project import project_all
@@ -246,7 +246,7 @@ def _told(system: System, claim: Claim, solved: Solved) -> PossibleAttack:
     spare = Budget(10**9)
     derivation = explain(solved.stages, solved.goal, spare)
     if derivation is None:
-        solved = run_case(solved.case, spare, exact=True)
+        solved = Solver(spare).solve(solved.case, exact=True)
         assert solved.goal is not None
         derivation = explain(solved.stages, solved.goal, spare)
     narrator = Narrator(system, solved)
@@ -266,8 +266,50 @@ def audit_verdict(evidence: Certificate, budget: int) -> Verdict:
     questions = 0
     for case in evidence.cases:
         report = audit([Stage(program, relations) for program, relations in case.stages], budget)
-        questions += report.questions
+        questions += report.checks
         if not report.accepted:
-            finding = report.findings[0]
+            finding = report.failures[0]
             return Undecided(f"the audit did not confirm the invariant of case `{case.label}`: {finding}")
     return Holds(True, questions, evidence)
+
+
+# ------------------------------------------------------------------------------------------------ around a claim
+
+
+def skipped(task: ClaimTask, timeout: float | None) -> ClaimResult:
+    """Return the result of a claim that was not started in time."""
+    claim = task.what
+    verdict = Undecided(f"it was not started within {timeout:g} seconds")
+    return ClaimResult(
+        task.file, task.protocol, claim.name, claim.kind, claim.text, verdict, claim.expected, claim.reason, 0.0, 0.0,
+        (TYPED,), claim.ids)  # fmt: skip
+
+
+def warnings_of(task: ClaimTask) -> tuple[str, ...]:
+    """Return what a reader of a protocol's verdicts should know: whether formats can be confused."""
+    pairs = type_flaws(task.library.system(task.owner))
+    if not pairs:
+        return ("type-flaw resistant: attackers who respect message formats lose nothing",)
+    left, right = (part if len(part) <= 70 else part[:67] + "..." for part in pairs[0])
+    more = f" (and {len(pairs) - 1} more such pairs)" if len(pairs) > 1 else ""
+    return (f"not type-flaw resistant: `{left}` could be taken for `{right}`{more}",)
+
+
+def evidence_text(result: ClaimResult) -> str | None:
+    """Return the evidence of a proof as the text of a file, None if there is none."""
+    if isinstance(result.verdict, Holds) and isinstance(result.verdict.evidence, Certificate):
+        return dump(result.verdict.evidence)
+    return None
+
+
+def audit_file(path: Path) -> tuple[bool, str]:
+    """Return whether the solver confirms the invariants in an evidence file, and a sentence about it."""
+    try:
+        evidence = load(path.read_text(encoding="utf-8"))
+    except (BadEvidence, UnicodeDecodeError) as problem:
+        return False, str(problem) if isinstance(problem, BadEvidence) else "it is no text"
+    verdict = audit_verdict(evidence, Options().audit_budget)
+    if isinstance(verdict, Holds):
+        return True, f"{evidence.protocol}.{evidence.claim}: every invariant confirmed ({verdict.questions} questions)"
+    assert isinstance(verdict, Undecided)
+    return False, verdict.reason

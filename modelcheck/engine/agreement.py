@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
+from modelcheck.engine.boxes import matches
 from modelcheck.engine.cases import NotHeld
 from modelcheck.engine.clauses import ClauseSet, Literal
+from modelcheck.engine.horn import Goal
 from modelcheck.engine.judged import STAR, Case, Forbids, Judged, Stretch, applied, carried
-from modelcheck.engine.scene import DISHONEST, ELSEWHERE, Scene, Session, attacker_leaf, leaf_name
+from modelcheck.engine.scene import ELSEWHERE, Scene, Session, attacker_leaf, leaf_name, summaries
 from modelcheck.engine.spotlight import Held, Stance, restriction
-from modelcheck.engine.steps import fixed_values, fresh_values, session_variable, simple
+from modelcheck.engine.steps import fixed_values, fresh_values, session_variable
 from modelcheck.protocol.model import Agreement, Claim, Datum
 from modelcheck.protocol.terms import NAME, Const, Key, Term, Var, is_stored, renamed, substitute, unify_all
 from modelcheck.protocol.theory import FRESH_SORTS
@@ -73,6 +75,7 @@ class AgreementCases:
         self.runs = tuple(runs)
         self.other = held.machines[wanted.right.role]
         self.commits = tuple(self._commits())
+        self._makers: dict[Var, frozenset[str]] = {}
 
     # -------------------------------------------------------------------------------- commits and runs
 
@@ -124,31 +127,41 @@ class AgreementCases:
         own = fixed_values(match.stance.machine)
         return any(match.run.get(Var(RUN + v.name, v.sort)) is match.commit.get(variable) for v in own)
 
-    def spotlights(self, thirds: tuple[Var, ...]) -> tuple[list[Session], tuple[tuple[str, str], ...]]:
-        """Return a session per class that may have made each third-party value, and an attacker leaf for each."""
+    def spotlights(
+        self, thirds: tuple[Var, ...], seen: dict[Var, frozenset[str]]
+    ) -> tuple[list[Session], tuple[tuple[str, str], ...]]:
+        """Return a session per class that may have made each third-party value, and an attacker leaf for each.
+
+        ``seen`` has the classes (and attacker leaves) that occur in that place of a commit at all.
+        """
         sessions: list[Session] = []
         leaves: list[tuple[str, str]] = []
-        for number, variable in enumerate(thirds):
-            if not is_stored_sort(variable):
-                leaves.append((variable.sort, f"{attacker_leaf(variable.sort)} {number + 1}"))
-            for machine in self.held.machines.values():
-                if not self._may_make(machine.role.name, variable):
-                    continue
-                choices = [
-                    self.judged.honest if name in machine.role.own else (*self.judged.honest, DISHONEST)
-                    for name in machine.role.parameters
-                ]
-                for names in product(*choices):
-                    label = f"maker {number + 1} {machine.role.name}({','.join(names)})"
-                    sessions.append(Session(label, machine.role.name, names, True))
+        for number, variable in enumerate(thirds, 1):
+            if attacker_leaf(variable.sort) in seen[variable]:
+                leaves.append((variable.sort, f"{attacker_leaf(variable.sort)} {number}"))
+            for summary in summaries(self.clauses, self.judged.honest):
+                if summary.label in seen[variable]:
+                    label = f"maker {number} {summary.role}({','.join(summary.names)})"
+                    sessions.append(Session(label, summary.role, summary.names, True))
         return sessions, tuple(leaves)
 
-    def _may_make(self, role: str, variable: Var) -> bool:
-        machine = self.held.machines[role]
-        if is_stored_sort(variable):
-            makers = {c.name.partition("'s ")[0] for c in self.clauses.components[variable.sort] if "/" in c.sort}
-            return simple(role) in makers
-        return any(v.sort == variable.sort for v in fresh_values(machine))
+    def makers(self, thirds: tuple[Var, ...], solve: Solve) -> dict[Var, frozenset[str]]:
+        """Return for each third-party value the classes whose leaves a commit can have there, as a first model says."""
+        if not thirds or self._makers:
+            return self._makers
+        partners = self.judged.partner_classes(self.wanted.right.role)
+        scene, later = self.judged.scene(partners)
+        later = self._before_commit(later)
+        relations = solve(Case("makers", scene, (), self.judged.base_forbids(scene).result(), later, ()))
+        found: dict[Var, set[str]] = {variable: set() for variable in thirds}
+        for commit in self.commits:
+            predicate = self.clauses.state_of[commit.stance.role, commit.stance.state]
+            here = set(thirds) & set(scene.clauses.predicates[predicate].variables)
+            for box in self._committing(scene, relations, commit):
+                for variable in here:
+                    found[variable] |= _made_in(scene, predicate, box, variable)
+        self._makers = {variable: frozenset(labels) for variable, labels in found.items()}
+        return self._makers
 
     # -------------------------------------------------------------------------------- cases
 
@@ -156,7 +169,7 @@ class AgreementCases:
         """Yield the cases; ``solve`` computes the relations of a scene in which the commit's data are read off."""
         self.judged.add_partners(self.wanted.right.role)
         thirds = self.third_party()
-        sessions, leaves = self.spotlights(thirds)
+        sessions, leaves = self.spotlights(thirds, self.makers(thirds, solve))
         partners = self.judged.partner_classes(self.wanted.right.role)
         scene, later = self.judged.scene([*partners, *sessions], leaves)
         later = self._before_commit(later)
@@ -197,7 +210,7 @@ class AgreementCases:
             mask = scene.mask(component.sort, plain)
             for predicate in self.judged.states_with(variable):
                 box = list(restriction(scene, predicate, {}, [STAR]))
-                column = _first_column(scene, predicate, variable) + position
+                column = first_column(scene, predicate, variable) + position
                 box[column] = mask
                 forbids.add(predicate, tuple(box))
 
@@ -205,19 +218,47 @@ class AgreementCases:
         self, scene: Scene, later: tuple[Stretch, ...], forbidden: dict[int, tuple[tuple[int, ...], ...]],
         relations: dict[int, tuple[tuple[int, ...], ...]], commit: Commit,
     ) -> Iterator[Case]:  # fmt: skip
-        fixed = self.judged.fixed(scene, commit.stance)
-        if fixed is None:
-            return
         received = set(commit.stance.received())
         data = [v for v in commit.variables() if v in received]
         predicate = self.clauses.state_of[commit.stance.role, commit.stance.state]
-        for delta in sorted(ground_values(scene, predicate, relations.get(predicate, ()), data, fixed)):
-            values = dict(zip(data, delta, strict=True))
-            yield self._case(scene, later, forbidden, commit, values, fixed)
+        boxes = tuple(self._committing(scene, relations, commit))
+        deltas = sorted(ground_values(scene, predicate, boxes, data))
+        yield self._complete(scene, later, forbidden, commit, data, deltas)
+        for delta in deltas:
+            yield self._case(scene, later, forbidden, commit, dict(zip(data, delta, strict=True)))
+
+    def _committing(
+        self, scene: Scene, relations: dict[int, tuple[tuple[int, ...], ...]], commit: Commit
+    ) -> Iterator[tuple[int, ...]]:
+        """Yield the boxes of the judged session's states there, narrowed by the claim's premise."""
+        for goal in self.judged.goals(scene, commit.stance):
+            for masks in matches(relations, goal):
+                yield tuple(masks[slot] for slot in goal.body[0].slots)
+
+    def _complete(
+        self, scene: Scene, later: tuple[Stretch, ...], forbidden: dict[int, tuple[tuple[int, ...], ...]],
+        commit: Commit, data: list[Var], deltas: list[tuple[tuple[str, ...], ...]],
+    ) -> Case:  # fmt: skip
+        """Return the case that says that there is no commit to other data than ``deltas``."""
+        predicate = self.clauses.state_of[commit.stance.role, commit.stance.state]
+        columns = [
+            (first_column(scene, predicate, v) + offset, sort)
+            for v in data for offset, sort in enumerate(scene.clauses.column_sorts(v.sort))
+        ]  # fmt: skip
+        points = [tuple(word for value in delta for word in value) for delta in deltas]
+        goals: list[Goal] = []
+        for goal in self.judged.goals(scene, commit.stance):
+            for rest in _outside(scene, [sort for _, sort in columns], points):
+                masks = list(goal.masks)
+                for (column, _), mask in zip(columns, rest, strict=True):
+                    masks[goal.body[0].slots[column]] &= mask
+                if all(masks):
+                    goals.append(replace(goal, masks=tuple(masks)))
+        return Case("no other data are committed to", scene, tuple(goals), forbidden, later, ())
 
     def _case(
         self, scene: Scene, later: tuple[Stretch, ...], forbidden: dict[int, tuple[tuple[int, ...], ...]],
-        commit: Commit, values: dict[Var, tuple[str, ...]], fixed: dict[Var, int],
+        commit: Commit, values: dict[Var, tuple[str, ...]],
     ) -> Case:  # fmt: skip
         forbids = Forbids(forbidden)
         for variable, value in values.items():
@@ -271,7 +312,7 @@ class AgreementCases:
                 continue
             if variable not in described.variables:
                 return
-            column = _first_column(scene, predicate, variable)
+            column = first_column(scene, predicate, variable)
             for offset, (sort, one) in enumerate(zip(self.clauses.column_sorts(variable.sort), value, strict=True)):
                 box[column + offset] &= scene.mask(sort, [one])
         forbids.add(predicate, tuple(box))
@@ -282,7 +323,7 @@ class AgreementCases:
         """Yield the cases in which two sessions of the committing role commit to the same data."""
         self.judged.add_partners(self.wanted.right.role)
         thirds = self.third_party()
-        makers, leaves = self.spotlights(thirds)
+        makers, leaves = self.spotlights(thirds, self.makers(thirds, solve))
         second = replace(self.judged.star, label=SECOND)
         partners = self.judged.partner_classes(self.wanted.right.role)
         tests: list[tuple[Stance, list[Literal], dict[Var, Term]]] = []
@@ -306,7 +347,6 @@ class AgreementCases:
             goal = scene.goal(body, (), carried(scene, fixed, mapping))
             if goal is not None and self._can_start(scene, body, fixed):
                 goals.append(goal)
-        del solve
         yield Case("two sessions commit to the same data", scene, tuple(goals), base.result(), later,
                    tuple((STAR, commit.stance) for commit in self.commits))  # fmt: skip
 
@@ -333,6 +373,16 @@ class AgreementCases:
         return False
 
 
+def _made_in(scene: Scene, predicate: int, box: tuple[int, ...], variable: Var) -> set[str]:
+    """Return the labels of the classes (and the attacker leaf) whose values a box has for a variable."""
+    start = first_column(scene, predicate, variable)
+    labels: set[str] = set()
+    for offset, sort in enumerate(scene.clauses.column_sorts(variable.sort)):
+        for value in scene.values(sort, box[start + offset]):
+            labels.add(value.partition("@")[2] or value)
+    return labels
+
+
 def is_stored_sort(variable: Var) -> bool:
     """Return whether a variable stands for a stored value."""
     return variable.sort.startswith("stored ")
@@ -347,7 +397,7 @@ def _number(label: str) -> int:
     return int(label.split(" ")[1]) if label.startswith("maker ") else 0
 
 
-def _first_column(scene: Scene, predicate: int, variable: Var) -> int:
+def first_column(scene: Scene, predicate: int, variable: Var) -> int:
     column = 1
     for one in scene.clauses.predicates[predicate].variables:
         if one is variable:
@@ -364,21 +414,16 @@ def states_with(scene: Scene, role: str, variable: Var) -> Iterator[int]:
 
 
 def ground_values(
-    scene: Scene, predicate: int, boxes: tuple[tuple[int, ...], ...], data: list[Var], fixed: dict[Var, int]
+    scene: Scene, predicate: int, boxes: tuple[tuple[int, ...], ...], data: list[Var]
 ) -> set[tuple[tuple[str, ...], ...]]:
     """Return the ground values of the data in the judged session's states."""
-    star = scene.mask("session", [STAR])
     found: set[tuple[tuple[str, ...], ...]] = set()
     for box in boxes:
-        if not box[0] & star:
-            continue
         options = []
         for variable in data:
-            start = _first_column(scene, predicate, variable)
+            start = first_column(scene, predicate, variable)
             sorts = scene.clauses.column_sorts(variable.sort)
             masks = [box[start + offset] for offset in range(len(sorts))]
-            if len(sorts) == 1 and variable in fixed:
-                masks[0] &= fixed[variable]
             options.append(list(product(*(scene.values(s, m) for s, m in zip(sorts, masks, strict=True)))))
         size = 1
         for option in options:
@@ -391,9 +436,28 @@ def ground_values(
     return found
 
 
+def _outside(scene: Scene, sorts: list[str], points: list[tuple[str, ...]]) -> list[tuple[int, ...]]:
+    """Return boxes that cover everything but some points."""
+    rest = [tuple(scene.full(sort) for sort in sorts)]
+    for point in points:
+        bits = [scene.mask(sort, [word]) for sort, word in zip(sorts, point, strict=True)]
+        smaller: list[tuple[int, ...]] = []
+        for box in rest:
+            inside = list(box)
+            if not all(mask & bit for mask, bit in zip(box, bits, strict=True)):
+                smaller.append(box)
+                continue
+            for position, bit in enumerate(bits):
+                if inside[position] & ~bit:
+                    smaller.append((*inside[:position], inside[position] & ~bit, *inside[position + 1 :]))
+                inside[position] &= bit
+        rest = smaller
+    return rest
+
+
 def only(scene: Scene, forbids: Forbids, predicate: int, variable: Var, value: tuple[str, ...]) -> None:
     """Forbid the judged session's states in which ``variable`` is anything but ``value``."""
-    start = _first_column(scene, predicate, variable)
+    start = first_column(scene, predicate, variable)
     for offset, (sort, one) in enumerate(zip(scene.clauses.column_sorts(variable.sort), value, strict=True)):
         box = list(restriction(scene, predicate, {}, [STAR]))
         box[start + offset] = scene.full(sort) & ~scene.mask(sort, [one])

@@ -220,8 +220,9 @@ class Judged:
                         for datum in power.data
                     ):
                         yield machine.role.name
-        if isinstance(self.claim.premise, Partner):
-            yield self.claim.premise.role
+        premise = self.claim.premise
+        if isinstance(premise, Partner) and self.held.machines[premise.role].protocol == self.machine.protocol:
+            yield premise.role
 
     def _made_by(self, machine: RoleMachine, datum: Datum) -> bool:
         values = {self.held.honest(path, datum) for path in self.held.paths[machine.protocol]}

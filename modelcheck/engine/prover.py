@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from modelcheck.engine.agreement import AgreementCases, TooMany, ground_values, only, states_with
 from modelcheck.engine.attacker import build
-from modelcheck.engine.boxes import Budget, BudgetExceeded, Fixpoint, solve
+from modelcheck.engine.boxes import Budget, Fixpoint, matches, solve
 from modelcheck.engine.cases import NotHeld, aliveness, identifies, reachable, secrecy
-from modelcheck.engine.clauses import ClauseSet
+from modelcheck.engine.clauses import ClauseSet, Rule
 from modelcheck.engine.horn import Box, Program
 from modelcheck.engine.judged import Case, Forbids, Unsupported
-from modelcheck.engine.spotlight import Held
+from modelcheck.engine.spotlight import Held, Stance
+from modelcheck.engine.steps import fresh_values
 from modelcheck.machines.machine import RoleMachine
 from modelcheck.protocol.model import (
     Agreement,
@@ -99,24 +100,50 @@ class System:
         return Held(self.protocol, clauses.machines)
 
 
-def run_case(case: Case, budget: Budget, *, exact: bool = False) -> Solved:
-    """Return a case solved: one fixpoint, and one more for each stretch of later leaks."""
-    scene = case.scene
-    forbids = Forbids(case.forbidden)
-    program = scene.program(case.goals if not case.later else (), forbids.result())
-    fixpoint = solve(program, exact=exact, budget=budget)
-    stages = [(program, fixpoint)]
-    rules: list[object] = []
-    for number, stretch in enumerate(case.later):
-        rules += stretch.rules
-        for predicate in stretch.over:
-            full = [scene.full(sort) for sort in scene.clauses.predicates[predicate].columns]
-            forbids.add(predicate, (scene.mask("session", [label for label, _ in case.stars]), *full[1:]))
-        last = number == len(case.later) - 1
-        program = scene.program(case.goals if last else (), forbids.result(), rules)  # type: ignore[arg-type]
-        fixpoint = solve(program, start=fixpoint.relations, exact=exact, budget=budget)
-        stages.append((program, fixpoint))
-    return Solved(case, tuple(stages), fixpoint.reached[0] if fixpoint.reached else None)
+class Solver:
+    """Solves cases within one budget; cases that differ in their goals only share their fixpoints."""
+
+    def __init__(self, budget: Budget) -> None:
+        """Take the budget that all cases share."""
+        self.budget = budget
+        self._known: dict[tuple[object, ...], tuple[Case, Stages]] = {}
+
+    def solve(self, case: Case, *, exact: bool = False) -> Solved:
+        """Return a case solved: one fixpoint, and one more for each stretch of later leaks."""
+        forbidden = tuple(sorted(case.forbidden.items()))
+        key = (id(case.scene), forbidden, tuple(label for label, _ in case.stars) if case.later else (), exact)
+        if key not in self._known:
+            self._known[key] = (case, self._stages(case, exact=exact))
+        stages = self._known[key][1]
+        program, fixpoint = stages[-1]
+        if program.goals != case.goals:
+            relations = fixpoint.relations
+            reached = tuple(
+                number for number, goal in enumerate(case.goals)
+                if next(matches(relations, goal, self.budget), None) is not None
+            )  # fmt: skip
+            program, fixpoint = replace(program, goals=case.goals), replace(fixpoint, reached=reached)
+            stages = (*stages[:-1], (program, fixpoint))
+        return Solved(case, stages, fixpoint.reached[0] if fixpoint.reached else None)
+
+    def relations(self, case: Case) -> dict[int, tuple[Box, ...]]:
+        """Return the relations of a case in its last stage."""
+        return self.solve(case).stages[-1][1].relations
+
+    def _stages(self, case: Case, *, exact: bool) -> Stages:
+        scene = case.scene
+        forbids = Forbids(case.forbidden)
+        program = scene.program(case.goals if not case.later else (), forbids.result())
+        stages = [(program, solve(program, exact=exact, budget=self.budget))]
+        rules: list[Rule] = []
+        for number, stretch in enumerate(case.later, 1):
+            rules += stretch.rules
+            for predicate in stretch.over:
+                full = [scene.full(sort) for sort in scene.clauses.predicates[predicate].columns]
+                forbids.add(predicate, (scene.mask("session", [label for label, _ in case.stars]), *full[1:]))
+            program = scene.program(case.goals if number == len(case.later) else (), forbids.result(), rules)
+            stages.append((program, solve(program, start=stages[-1][1].relations, exact=exact, budget=self.budget)))
+        return tuple(stages)
 
 
 def prove(system: System, claim: Claim, budget: Budget) -> Proof | Derived:
@@ -124,13 +151,16 @@ def prove(system: System, claim: Claim, budget: Budget) -> Proof | Derived:
 
     Raises BudgetExceeded, :class:`Unsupported`, :class:`NotHeld` or :class:`TooMany` if there is neither.
     """
+    solver = Solver(budget)
     match claim.property:
         case Agreement(injective=True):
-            return _injective(system, claim, claim.property, budget)
+            return _injective(system, claim, claim.property, solver)
         case Agreement():
-            return _agreement(system, claim, claim.property, budget)
+            clauses = system.clauses(claim)
+            cases = AgreementCases(clauses, system.held(clauses), claim, claim.property)
+            return _exclude(cases.cases(solver.relations), solver)
         case _:
-            return _exclude(_cases(system, claim), budget)
+            return _exclude(_cases(system, claim), solver)
 
 
 def _cases(system: System, claim: Claim) -> Iterator[Case]:
@@ -149,31 +179,31 @@ def _cases(system: System, claim: Claim) -> Iterator[Case]:
             raise Unsupported(claim.kind)
 
 
-def _exclude(cases: Iterable[Case], budget: Budget) -> Proof | Derived:
+def _exclude(cases: Iterable[Case], solver: Solver) -> Proof | Derived:
     """Solve cases, each refined if it is derivable at first."""
     done: list[Solved] = []
     for case in cases:
-        solved = run_case(case, budget)
+        solved = solver.solve(case)
         if solved.goal is None:
             done.append(solved)
             continue
-        refined = _refined(case, budget)
+        refined = _refined(case, solver)
         if isinstance(refined, Derived):
             return refined
         done += refined
     return Proof(tuple(done))
 
 
-def _refined(case: Case, budget: Budget) -> list[Solved] | Derived:
+def _refined(case: Case, solver: Solver) -> list[Solved] | Derived:
     """Solve a derivable case exactly; if that does not help, once for each way to fix the judged session's inputs."""
-    exact = run_case(case, budget, exact=True)
+    exact = solver.solve(case, exact=True)
     if exact.goal is None:
         return [exact]
     done: list[Solved] = []
     for smaller in _rigid(case, exact):
-        solved = run_case(smaller, budget)
+        solved = solver.solve(smaller)
         if solved.goal is not None:
-            solved = run_case(smaller, budget, exact=True)
+            solved = solver.solve(smaller, exact=True)
         if solved.goal is not None:
             return Derived(solved)
         done.append(solved)
@@ -194,7 +224,9 @@ def _rigid(case: Case, solved: Solved) -> list[Case]:
         inputs = [v for v in stance.received() if v.sort not in case.scene.clauses.components]
         predicate = case.scene.clauses.state_of[stance.role, stance.state]
         try:
-            points = ground_values(case.scene, predicate, relations.get(predicate, ()), inputs, {})
+            star = case.scene.mask("session", [label])
+            boxes = tuple(box for box in relations.get(predicate, ()) if box[0] & star)
+            points = ground_values(case.scene, predicate, boxes, inputs)
         except TooMany:
             return []
         if len(points) > MOST_INPUTS:
@@ -219,7 +251,8 @@ def reaches_point(system: System, claim: Claim, budget: Budget) -> bool:
             return True
     clauses = system.clauses(claim)
     held = system.held(clauses)
-    return all(run_case(reachable(clauses, held, claim, point), budget).goal is not None for point in wanted)
+    solver = Solver(budget)
+    return all(solver.solve(reachable(clauses, held, claim, point)).goal is not None for point in wanted)
 
 
 def honest_paths(system: System, point: Point | None = None) -> list[int]:
@@ -234,62 +267,45 @@ def honest_paths(system: System, point: Point | None = None) -> list[int]:
     return [path for path in paths if any(path in machine.states[state].views for state in states)]
 
 
-def _agreement(system: System, claim: Claim, wanted: Agreement, budget: Budget) -> Proof | Derived:
+def _injective(system: System, claim: Claim, wanted: Agreement, solver: Solver) -> Proof | Derived:
+    """Agreement, and one of three tests that no two sessions share a run (spotlight.md, section 2)."""
     clauses = system.clauses(claim)
     cases = AgreementCases(clauses, system.held(clauses), claim, wanted)
-    return _exclude(cases.cases(lambda case: _relations(case, budget)), budget)
-
-
-def _relations(case: Case, budget: Budget) -> dict[int, tuple[Box, ...]]:
-    return run_case(case, budget).stages[-1][1].relations
-
-
-def _injective(system: System, claim: Claim, wanted: Agreement, budget: Budget) -> Proof | Derived:
-    """Agreement, and one of three tests that no two sessions share a run (spotlight.md, section 2)."""
-    first = _agreement(system, claim, replace(wanted, injective=False), budget)
+    first = _exclude(cases.cases(solver.relations), solver)
     if isinstance(first, Derived):
         return first
-    clauses = system.clauses(claim)
-    cases = AgreementCases(clauses, system.held(clauses), claim, wanted)
-    twice = _exclude(cases.twice(lambda case: _relations(case, budget)), budget)
+    twice = _exclude(cases.twice(solver.relations), solver)
     if isinstance(twice, Proof):
         return Proof((*first.solved, *twice.solved))
-    witness = _by_witness(system, claim, wanted, budget)
+    witness = _by_witness(system, claim, wanted, solver)
     return Proof((*first.solved, *witness.solved)) if witness is not None else twice
 
 
-def _by_witness(system: System, claim: Claim, wanted: Agreement, budget: Budget) -> Proof | None:
+def _by_witness(system: System, claim: Claim, wanted: Agreement, solver: Solver) -> Proof | None:
     """Agreement on a fresh value of the committing session as well makes different commits have different runs."""
     held = system.held(system.clauses(claim))
     for name in _fresh_names(held, wanted.left.role):
         wider = replace(wanted, data=(*wanted.data, Datum("value", name)), injective=False)
         for runs in _later_runs(held, wanted, name):
+            clauses = system.clauses(claim)
             try:
-                clauses = system.clauses(claim)
                 cases = AgreementCases(clauses, system.held(clauses), claim, wider, runs)
             except NotHeld:
                 continue
-            result = _exclude(cases.cases(lambda case: _relations(case, budget)), budget)
+            result = _exclude(cases.cases(solver.relations), solver)
             if isinstance(result, Proof):
                 return result
     return None
 
 
 def _fresh_names(held: Held, role: str) -> list[str]:
-    from modelcheck.engine.steps import fresh_values
-
     return [variable.name for variable in fresh_values(held.machines[role])]
 
 
-def _later_runs(held: Held, wanted: Agreement, name: str) -> Iterator[tuple[object, ...]]:  # type: ignore[misc]
+def _later_runs(held: Held, wanted: Agreement, name: str) -> Iterator[tuple[Stance, ...]]:
     """Yield where the running session holds the witness: at the run itself, else as soon as it does after it."""
     runs = held.stances(wanted.right) if wanted.explicit else held.last_sends(wanted.left, wanted.right.role)
     yield runs
-    machine = held.machines[wanted.right.role]
-    later = held.first_held(machine, (Datum("value", name),))
-    after = tuple(s for s in later if any(r.state in [x.index for x in machine.lineage(s.state)] for r in runs))
-    if after and after != runs:
-        yield after
-
-
-__all__ = ["BudgetExceeded", "Derived", "NotHeld", "Proof", "Solved", "System", "TooMany", "Unsupported", "prove", "run_case"]
+    later = held.first_after(runs, (Datum("value", name),))
+    if later and [stance.state for stance in later] != [stance.state for stance in runs]:
+        yield later

@@ -129,12 +129,13 @@ def goals(draw: st.DrawFn, columns: tuple[tuple[Mask, ...], ...]) -> Goal:
 
 @st.composite
 def relations(draw: st.DrawFn, columns: tuple[tuple[Mask, ...], ...]) -> dict[int, tuple[Box, ...]]:
-    """At most one box for each predicate."""
-    return {
-        predicate: (tuple(draw(st.integers(1, full)) for full in fulls),)
+    """Up to four boxes for each predicate; several are needed to see a box that is overlooked."""
+    drawn = {
+        predicate: draw(st.lists(st.tuples(*(st.integers(1, full) for full in fulls)), max_size=4))
         for predicate, fulls in enumerate(columns)
-        if draw(st.integers(0, 2)) == 0
+        if draw(st.booleans())
     }
+    return {predicate: tuple(boxes) for predicate, boxes in drawn.items() if boxes}
 
 
 @st.composite

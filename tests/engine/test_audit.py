@@ -244,3 +244,30 @@ def test_stages_of_different_predicates_are_refused() -> None:
     other = Stage(Program(((ALL,),), ()), {})
     report = audit([Stage(PROGRAM, RELATIONS), other], PLENTY)
     assert report.failures == (Malformed(1, "its predicates are not those of the stage before"),)
+
+
+def test_every_box_of_a_body_is_looked_at() -> None:
+    program = Program(((ALL, ALL), (ALL,)), (Clause(Atom(1, (0,)), (Atom(0, (0, 1)),), (ALL, ALL)),))
+    boxes = ((A, A), (B, B), (C, C))
+    assert failures({0: boxes, 1: ((ALL,),)}, program) == []
+    for missing in (A, B, C):
+        assert failures({0: boxes, 1: ((ALL & ~missing,),)}, program) == [(NotClosed, 0)]
+
+
+def test_every_start_box_and_every_earlier_box_is_looked_at() -> None:
+    program = Program(((ALL, ALL),), ())
+    boxes = ((A, A), (B, B), (C, C))
+    for missing in range(3):
+        kept = Stage(program, {0: boxes[:missing] + boxes[missing + 1 :]})
+        started = dataclasses.replace(kept, start={0: boxes})
+        assert audit([started], PLENTY).failures == (NotIncluded(0, 0, (missing, missing)),)
+        assert audit([Stage(program, {0: boxes}), kept], PLENTY).failures == (
+            NotIncluded(1, 0, (missing, missing)),
+        )
+
+
+def test_every_box_of_a_goal_is_looked_at() -> None:
+    boxes = ((A, A), (B, B), (C, C))
+    for value in (A, B, C):
+        program = Program(((ALL, ALL),), (), (Goal((Atom(0, (0, 1)),), (value, ALL)),))
+        assert failures({0: boxes}, program) == [(GoalReached, 0)]

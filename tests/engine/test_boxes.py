@@ -165,3 +165,43 @@ def test_a_budget_is_shared_by_several_computations() -> None:
     first = solve(counting(5), budget=budget)
     second = solve(counting(9), budget=budget)
     assert budget.spent == first.spent + second.spent
+
+
+DIAGONAL = ((A, A), (B, B), (C, C))
+"""Boxes that cannot be merged."""
+
+
+def test_every_box_of_a_predicate_takes_part_in_a_join() -> None:
+    clause = Clause(Atom(2, (0, 2)), (Atom(0, (0, 1)), Atom(1, (1, 2))), (ALL, ALL, ALL))
+    program = Program(((ALL, ALL),) * 3, (clause,))
+    for order in itertools.permutations(DIAGONAL):
+        fixpoint = solve(program, start={0: order, 1: DIAGONAL}, budget=Budget(1000))
+        assert points({2: fixpoint.relations[2]}) == {(2, (value, value)) for value in range(3)}
+
+
+def test_a_slot_is_kept_until_the_last_atom_that_reads_it() -> None:
+    body = (Atom(0, (0, 1)), Atom(1, (1, 2)), Atom(2, (2, 3)))
+    clause = Clause(Atom(3, (0, 3)), body, (ALL,) * 4)
+    program = Program(((ALL, ALL),) * 4, (clause,))
+    fixpoint = solve(program, start=dict.fromkeys((0, 1, 2), DIAGONAL), budget=Budget(1000))
+    assert points({3: fixpoint.relations[3]}) == {(3, (value, value)) for value in range(3)}
+
+
+@pytest.mark.parametrize(("other", "expected"), [(A, {0: ((B,),)}), (A | B, {0: ((A | B,),)})])
+def test_a_slot_read_only_by_a_condition_excludes_a_value_if_it_has_no_other(
+    other: int, expected: dict[int, tuple[Box, ...]]
+) -> None:
+    clause = Clause(Atom(0, (0,)), (Atom(1, (1,)),), (A | B, ALL), (Differ(0, 1, ALL),))
+    program = Program(((ALL,), (ALL,)), (clause,))
+    found = solve(program, start={1: ((other,),)}, budget=Budget(100)).relations
+    assert {0: found[0]} == expected
+
+
+def test_what_a_forbidden_box_leaves_does_not_overlap() -> None:
+    program = Program(((ALL, ALL),), facts((ALL, ALL)), forbidden={0: ((A, A),)})
+    boxes = solve(program, budget=Budget(100)).relations[0]
+    assert sum(first.bit_count() * second.bit_count() for first, second in boxes) == 8
+
+
+def test_each_insertion_takes_a_unit() -> None:
+    assert solve(Program(((ALL, ALL),), facts(*DIAGONAL)), budget=Budget(100)).spent == 3

@@ -128,3 +128,43 @@ def test_a_start_fact_that_the_earlier_stage_only_seems_to_have_has_no_derivatio
     second = solve(after, start=first.relations, budget=budget())
     assert second.reached == (0,)
     assert explain([(before, first), (after, second)], 0, budget()) is None
+
+
+def test_a_fact_comes_from_a_record_that_really_has_it() -> None:
+    """The oldest box with the point forgot an equality that excludes it; the next one is a fact."""
+    program = Program(
+        ((ALL, ALL),),
+        (Clause(Atom(0, (0, 0)), (), (A | B,)), Clause(Atom(0, (0, 1)), (), (A | C, B))),
+        (Goal((Atom(0, (0, 1)),), (A, B)),),
+    )
+    derivation = explain([(program, solve(program, budget=budget()))], 0, budget())
+    assert derivation == Derivation((Step(0, (0, 1), 0, 1, ()),), (0,), (0, 1))
+
+
+def test_the_values_of_a_goal_respect_an_equality_that_the_cheap_mode_forgot() -> None:
+    program = Program(
+        ((ALL, ALL),), (Clause(Atom(0, (0, 0)), (), (A | B,)),), (Goal((Atom(0, (0, 1)),), (A | B, B)),)
+    )
+    derivation = explain([(program, solve(program, budget=budget()))], 0, budget())
+    assert derivation == Derivation((Step(0, (1, 1), 0, 0, ()),), (0,), (1, 1))
+
+
+def test_the_values_of_a_goal_are_those_found_first() -> None:
+    """The second value needs two steps, although its first atom is a start fact."""
+    program = Program(
+        ((ALL,), (ALL,)),
+        (
+            Clause(Atom(0, (0,)), (Atom(1, (1,)),), (A, B)),
+            Clause(Atom(1, (0,)), (Atom(0, (1,)),), (C, A)),
+            Clause(Atom(1, (0,)), (Atom(1, (1,)),), (A, C)),
+        ),
+        (Goal((Atom(0, (0,)), Atom(1, (0,))), (ALL,)),),
+    )
+    fixpoint = solve(program, start={0: ((C,),), 1: ((B,),)}, budget=budget())
+    derivation = explain([(program, fixpoint)], 0, budget())
+    assert derivation is not None
+    assert derivation.values == (2,)
+    late = Program(program.columns, program.clauses, (Goal((Atom(1, (0,)), Atom(0, (0,))), (ALL,)),))
+    derivation = explain([(late, fixpoint)], 0, budget())
+    assert derivation is not None
+    assert derivation.values == (2,)

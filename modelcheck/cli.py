@@ -1,0 +1,252 @@
+"""The command line. Everything heavy is imported when a command needs it, so that `--version` answers at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelcheck import __version__
+
+if TYPE_CHECKING:
+    from modelcheck.pipeline import ClaimTask
+    from modelcheck.verdict import ClaimResult
+
+REJECTED, INTERNAL_ERROR, INTERRUPTED = 2, 101, 130
+PATH = click.Path(path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="modelcheck")
+def main() -> None:
+    """Check what a handshake promises: write it as a .flow spec, learn whether its claims hold.
+
+    \b
+    Start with:   modelcheck new my_protocol
+                  modelcheck check my_protocol.flow
+    """
+
+
+@main.command()
+@click.argument("paths", nargs=-1, type=PATH)
+@click.option("--claim", metavar="NAME", help="Check only claims of this label, or `protocol.label`.")
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to report.")
+@click.option("--budget", type=click.IntRange(min=1), default=20_000_000, show_default=True,
+              help="Work units per claim; the same budget gives the same verdict everywhere.")  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS",
+              help="Leave claims undecided that have not been started by then.")  # fmt: skip
+@click.option("--no-audit", is_flag=True, help="Do not re-check proofs; they are then reported as not audited.")
+@click.option("--save-evidence", type=PATH, metavar="DIR", help="Write one evidence file per proven claim.")
+@click.option("--verbose", "-v", is_flag=True, help="Show sentences, steps and audit figures of every claim.")
+def check(
+    paths: tuple[Path, ...], claim: str | None, style: str, budget: int, timeout: float | None, no_audit: bool,
+    save_evidence: Path | None, verbose: bool,
+) -> None:  # fmt: skip
+    """Check the claims of spec files or folders (default: this folder).
+
+    \b
+    Exit code: 0 every claim as expected     1 some claim not as expected
+               2 a spec was rejected         3 something is undecided
+               5 no claims were found      101 internal error, 130 interrupted
+    """
+    from modelcheck.options import Options
+    from modelcheck.pipeline import find_specs, open_library, select_claims
+    from modelcheck.verdict import exit_code
+
+    files = find_specs(paths or (Path("."),))
+    library = open_library(files)
+    tasks = select_claims(library, files, claim)
+    options = Options(budget=budget, audit=not no_audit, timeout=timeout)
+    results: list[ClaimResult] = []
+    stream = _checked(tasks, options, save_evidence, results)
+    if style == "json":
+        from modelcheck.render import json
+
+        for _ in stream:
+            pass
+        click.echo(json.render(results))
+    else:
+        _report_text(stream, tasks, results, verbose=verbose)
+    sys.exit(exit_code(results))
+
+
+def _checked(
+    tasks: Sequence[ClaimTask], options: Any, folder: Path | None, results: list[ClaimResult]
+) -> Iterator[ClaimResult]:
+    """Yield each claim's result as soon as it is there, its evidence saved if asked for."""
+    from time import monotonic
+
+    from modelcheck.pipeline import check_claim, evidence_text, skipped
+    from modelcheck.files import write_atomically
+
+    started = monotonic()
+    for task in tasks:
+        late = options.timeout is not None and monotonic() - started > options.timeout
+        result = skipped(task, options.timeout) if late else check_claim(task, options)
+        text = evidence_text(result)
+        if folder is not None and text is not None:
+            write_atomically(folder / f"{task.protocol}.{task.claim}.json", text)
+        results.append(result)
+        yield result
+
+
+def _report_text(
+    stream: Iterable[ClaimResult], tasks: Sequence[ClaimTask], results: list[ClaimResult], *, verbose: bool
+) -> None:
+    from modelcheck.pipeline import warnings_of
+    from modelcheck.render.text import claim_line, details, summary
+
+    heading = ""
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    with _progress(len(tasks)) as advance:
+        for result, task in zip(stream, tasks, strict=True):
+            if result.protocol != heading:
+                heading = result.protocol
+                click.echo(f"{result.protocol}  ({result.file})")
+                for warning in warnings_of(task):
+                    click.echo(f"  note  {warning}")
+            line = claim_line(result)
+            click.echo(click.style(line, fg="green" if result.ok else "red") if colour else line)
+            for more in details(result, verbose=verbose):
+                click.echo(more)
+            advance()
+    click.echo(summary(results))
+
+
+def _progress(total: int) -> AbstractContextManager[Callable[[], None]]:
+    """Return a progress bar on a terminal, nothing elsewhere; both are called once per claim."""
+    if not sys.stderr.isatty() or total < 2:
+        return nullcontext(lambda: None)
+    from modelcheck.render.progress import bar
+
+    return bar(total)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, type=PATH, required=True)
+def machine(paths: tuple[Path, ...]) -> None:
+    """Print the state machine of each role: states, what it receives, checks and sends."""
+    from modelcheck.pipeline import find_specs, machines, open_library
+    from modelcheck.render.machine import render_machine
+
+    files = find_specs(paths)
+    library = open_library(files)
+    click.echo("\n\n".join(render_machine(one) for one in machines(library, files)))
+
+
+@main.command()
+@click.argument("paths", nargs=-1, type=PATH, required=True)
+@click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 1 if a file is not formatted.")
+def fmt(paths: tuple[Path, ...], only_check: bool) -> None:
+    """Rewrite spec files in the canonical layout; comments stay where they are."""
+    from modelcheck.files import write_atomically
+    from modelcheck.pipeline import find_specs
+    from modelcheck.syntax.load import parse, read_source
+    from modelcheck.syntax.printer import format_text
+
+    changed = []
+    for path in find_specs(paths):
+        source = read_source(path)
+        parse(source)
+        text = format_text(source)
+        if text != source.text:
+            changed.append(path)
+            if not only_check:
+                write_atomically(path, text)
+    for path in changed:
+        click.echo(f"{'would change' if only_check else 'changed'} {path}")
+    sys.exit(1 if changed and only_check else 0)
+
+
+@main.command()
+@click.argument("code", required=False)
+def explain(code: str | None) -> None:
+    """Explain a diagnostic by its code or name; without one, list them all."""
+    from modelcheck import rules
+    from modelcheck.diagnostics import did_you_mean
+
+    if code is None:
+        for rule in rules.ALL:
+            click.echo(f"{rule.code}  {rule.name:<24} {rule.title}")
+        return
+    found = rules.find(code)
+    if found is None:
+        names = [word for rule in rules.ALL for word in (rule.code, rule.name)]
+        raise click.UsageError(f"there is no diagnostic `{code}`; {did_you_mean(code, names) or 'run `modelcheck explain`'}")
+    click.echo(f"{found.code} {found.name}: {found.title}\n\n{found.explanation}")
+
+
+@main.command()
+@click.argument("name")
+def new(name: str) -> None:
+    """Write NAME.flow, a commented spec to start from, in this folder."""
+    from modelcheck.files import write_atomically
+    from modelcheck.starter import starting_spec
+
+    stem = Path(name).stem if name.endswith(".flow") else name
+    if not stem.replace("_", "").isalnum() or not stem[0].isalpha():
+        raise click.UsageError(f"`{stem}` is no name for a protocol: use letters, digits and `_`")
+    path = Path(f"{stem}.flow")
+    if path.exists():
+        raise click.UsageError(f"`{path}` exists; choose another name")
+    write_atomically(path, starting_spec(stem))
+    click.echo(f"wrote {path}\nnow run: modelcheck check {path}")
+
+
+@main.command()
+@click.argument("files", nargs=-1, type=PATH, required=True)
+def audit(files: tuple[Path, ...]) -> None:
+    """Re-check evidence files that `check --save-evidence` wrote, with the solver alone."""
+    from modelcheck.pipeline import audit_file
+
+    failed = False
+    for path in files:
+        confirmed, sentence = audit_file(path)
+        failed |= not confirmed
+        click.echo(f"{'ok  ' if confirmed else 'FAIL'}  {path}: {sentence}")
+    sys.exit(1 if failed else 0)
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 2 for rejected specs, 130 when interrupted, 101 for a mistake of ours."""
+    from modelcheck.diagnostics import SpecRejected, render_diagnostic
+
+    try:
+        main(list(arguments) if arguments is not None else None, standalone_mode=False)
+    except SpecRejected as rejected:
+        for diagnostic in rejected.diagnostics:
+            click.echo(render_diagnostic(diagnostic) + "\n", err=True)
+        count = len(rejected.diagnostics)
+        click.echo(f"{count} error{'s' if count != 1 else ''}; `modelcheck explain CODE` tells more", err=True)
+        sys.exit(REJECTED)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(REJECTED)
+    except OSError as problem:
+        click.echo(f"error: {problem.strerror or problem}: {problem.filename or ''}", err=True)
+        sys.exit(REJECTED)
+    except Exception:  # noqa: BLE001 (the last resort: whatever went wrong is saved and reported as our mistake)
+        _crash()
+        sys.exit(INTERNAL_ERROR)
+
+
+def _crash() -> None:
+    handle, path = tempfile.mkstemp(prefix="modelcheck-crash-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(f"modelcheck {__version__}, Python {sys.version}\n{' '.join(sys.argv)}\n\n{traceback.format_exc()}")
+    click.echo(
+        f"internal error: this is a mistake in modelcheck, not in your spec.\n"
+        f"Please report it with the spec and the file {path}", err=True)  # fmt: skip
