@@ -99,13 +99,15 @@ def fixpoint(program: Program, exact: bool) -> Fixpoint:
 def print_sizes(cases: dict[str, Program]) -> None:
     """Nothing; a line per case says how much was computed."""
     for (label, program), exact in itertools.product(cases.items(), (False, True)):
+        mode = "exact" if exact else "cheap"
         found = fixpoint(program, exact)
         live = sum(map(len, found.relations.values()))
         report = audit([Stage(program, found.relations)], PLENTY)
+        verdict = "reached" if found.reached else "excluded"
         print(
-            f"{label}, {'exact' if exact else 'cheap'}: {len(program.clauses)} clauses, {live} boxes of "
+            f"{label}, {mode}: {len(program.clauses)} clauses, {live} boxes of "
             f"{sum(1 for _ in found.records())} found, {found.spent} units; "
-            f"audit {report.checks} checks, {report.spent} units; goal {'reached' if found.reached else 'excluded'}"
+            f"audit {report.checks} checks, {report.spent} units; goal {verdict}"
         )
 
 

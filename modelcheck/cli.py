@@ -26,7 +26,7 @@ PATH = click.Path(path_type=Path)
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="modelcheck")
 def main() -> None:
-    """Check what a handshake promises: write it as a .flow spec, learn whether its claims hold.
+    r"""Check what a handshake promises: write it as a .flow spec, learn whether its claims hold.
 
     \b
     Start with:   modelcheck new my_protocol
@@ -49,7 +49,7 @@ def check(
     paths: tuple[Path, ...], claim: str | None, style: str, budget: int, timeout: float | None, no_audit: bool,
     save_evidence: Path | None, verbose: bool,
 ) -> None:  # fmt: skip
-    """Check the claims of spec files or folders (default: this folder).
+    r"""Check the claims of spec files or folders (default: this folder).
 
     \b
     Exit code: 0 every claim as expected     1 some claim not as expected
@@ -83,8 +83,8 @@ def _checked(
     """Yield each claim's result as soon as it is there, its evidence saved if asked for."""
     from time import monotonic
 
-    from modelcheck.pipeline import check_claim, evidence_text, skipped
     from modelcheck.files import write_atomically
+    from modelcheck.pipeline import check_claim, evidence_text, skipped
 
     started = monotonic()
     for task in tasks:

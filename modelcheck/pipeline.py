@@ -9,14 +9,14 @@ from time import perf_counter
 
 from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label, SpecRejected, in_source_order
+from modelcheck.engine.agreement import TooMany
 from modelcheck.engine.audit import Stage, audit
 from modelcheck.engine.boxes import Budget, BudgetExceeded
+from modelcheck.engine.cases import NotHeld
 from modelcheck.engine.derivation import explain
 from modelcheck.engine.evidence import BadEvidence, Certificate, certificate, dump, load
-from modelcheck.engine.narrate import Narrator
-from modelcheck.engine.agreement import TooMany
-from modelcheck.engine.cases import NotHeld
 from modelcheck.engine.judged import Unsupported
+from modelcheck.engine.narrate import Narrator
 from modelcheck.engine.prover import (
     Derived,
     Proof,

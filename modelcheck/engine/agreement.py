@@ -21,7 +21,7 @@ from modelcheck.engine.scene import ELSEWHERE, Scene, Session, attacker_leaf, le
 from modelcheck.engine.spotlight import Held, Stance, restriction
 from modelcheck.engine.steps import fixed_values, fresh_values, session_variable
 from modelcheck.protocol.model import Agreement, Claim, Datum
-from modelcheck.protocol.terms import NAME, Const, Key, Term, Var, is_stored, renamed, substitute, unify_all
+from modelcheck.protocol.terms import Const, Key, Term, Var, renamed, substitute, unify_all
 from modelcheck.protocol.theory import FRESH_SORTS
 
 RUN = "'"
@@ -490,6 +490,3 @@ def _agrees(scene: Scene, term: Term, value: tuple[str, ...], table: dict[Term, 
     if isinstance(term, Key):
         return _evaluate(scene, term, {t: v for t, v in table.items() if t is not term}) in (None, value)
     return True
-
-
-__all__ = ["NAME", "AgreementCases", "TooMany", "is_stored"]

@@ -27,8 +27,8 @@ from modelcheck.engine.steps import (
 )
 from modelcheck.machines.machine import Create, Keep, Recall, Receive, RoleMachine, Send
 from modelcheck.protocol.model import Family, Weak
-from modelcheck.protocol.terms import NAME, STORED, App, Key, Term, Var, canonical, sort_of, substitute, subterms, unify
-from modelcheck.protocol.theory import FRESH_SORTS, is_data, recipes
+from modelcheck.protocol.terms import NAME, STORED, App, Key, Term, Var, sort_of, substitute, subterms, unify
+from modelcheck.protocol.theory import is_data, recipes
 
 
 def build(
@@ -245,6 +245,3 @@ def _fits(pattern: Term, exposure: Exposure) -> Iterator[dict[Var, Term]]:
         yield from unify(pattern.arguments[0], exposure.term.arguments[0])
     else:
         yield from unify(pattern, exposure.term)
-
-
-__all__ = ["FRESH_SORTS", "build", "canonical", "close"]

@@ -10,9 +10,9 @@ z3 reads DIMACS text, because building z3 expressions costs more than solving th
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Mask, Program, Relations
 
@@ -97,7 +97,7 @@ class AuditReport:
 def audit(stages: Sequence[Stage], budget: int) -> AuditReport:
     """The report on stages in order of time: each is closed, excludes its goals and includes the one before.
 
-    ``budget`` bounds the work in z3's resource units plus the literals of the questions, so it reproduces.
+    ``budget`` bounds the work in z3's resource units plus the clauses of the questions, so it reproduces.
     """
     failures: list[Failure] = []
     session = _Session(budget)
@@ -137,7 +137,7 @@ def _check_predicate(
     question.outside(unforbidden, head, stage.program.forbidden.get(predicate, ()))
     selected: dict[Literal, tuple[int | None, dict[int, _Variable]]] = {}
     if included:
-        selected[question.inside(head, included)] = (None, dict(enumerate(head)))
+        selected[question.inside(head, -1, included)] = (None, dict(enumerate(head)))
     for index in clauses:
         clause = stage.program.clauses[index]
         slots = _head_slots(clause, head)
@@ -219,7 +219,8 @@ def _conditions(
         question.require(-selector, question.member(variable, masks[slot]))
     for atom in body:
         variables = tuple(slots[slot] for slot in atom.slots)
-        question.require(-selector, question.inside(variables, tuple(stage.relations[atom.predicate])))
+        boxes = stage.relations[atom.predicate]
+        question.require(-selector, question.inside(variables, atom.predicate, boxes))
     for condition in differ:
         question.apart(selector, slots[condition.left], slots[condition.right], condition.unique)
     return selector
@@ -250,11 +251,11 @@ class _Question:
     """
 
     def __init__(self) -> None:
-        self.clauses: list[tuple[Literal, ...]] = [(TRUE,)]
+        self.lines = [f"{TRUE} 0"]
         self.top = TRUE
         self.variables: list[_Variable] = []
         self.pool: dict[tuple[int, int], _Variable] = {}
-        self.insides: dict[tuple[tuple[_Variable, ...], tuple[Box, ...]], Literal] = {}
+        self.insides: dict[tuple[tuple[_Variable, ...], int], Literal] = {}
         self.equalities: list[tuple[Literal, _Variable, _Variable]] = []
         self.differences: list[tuple[Literal, _Variable, _Variable, Mask]] = []
 
@@ -266,7 +267,7 @@ class _Question:
     def require(self, *literals: Literal) -> None:
         """Nothing; one of the literals has to be true."""
         if TRUE not in literals:
-            self.clauses.append(tuple(literal for literal in literals if literal != -TRUE))
+            self.lines.append(" ".join([str(literal) for literal in literals if literal != -TRUE]) + " 0")
 
     def variable(self, domain: Mask) -> _Variable:
         """A new variable over the values in ``domain``."""
@@ -291,9 +292,9 @@ class _Question:
             variable.members[mask] = self.literal()
         return variable.members[mask]
 
-    def inside(self, point: tuple[_Variable, ...], boxes: tuple[Box, ...]) -> Literal:
-        """A literal that implies that the point is in one of the boxes."""
-        key = point, boxes
+    def inside(self, point: tuple[_Variable, ...], predicate: int, boxes: Iterable[Box]) -> Literal:
+        """A literal that implies that the point is in one of the boxes, which are those of the predicate."""
+        key = point, predicate
         if key not in self.insides:
             self.insides[key] = some = self.literal()
             chosen = [self._in_box(point, box) for box in boxes]
@@ -302,15 +303,16 @@ class _Question:
 
     def _in_box(self, point: tuple[_Variable, ...], box: Box) -> Literal:
         members = [self.member(variable, mask) for variable, mask in zip(point, box, strict=True)]
+        if -TRUE in members:
+            return -TRUE
         members = [literal for literal in members if literal != TRUE]
         if not members:
             return TRUE
         if len(members) == 1:
             return members[0]
-        chosen = self.literal()
-        for literal in members:
-            self.require(-chosen, literal)
-        return chosen
+        self.top += 1
+        self.lines += [f"-{self.top} {literal} 0" for literal in members]
+        return self.top
 
     def outside(self, condition: Literal, point: tuple[_Variable, ...], boxes: Iterable[Box]) -> None:
         """Nothing; under the condition the point is in none of the boxes."""
@@ -368,28 +370,21 @@ class _Question:
             if 2 * len(inside) <= len(literals):
                 self.require(-member, *inside)
             else:
-                for literal in literals:
-                    if literal not in inside:
-                        self.require(-member, -literal)
+                self.lines += [f"-{member} -{literal} 0" for literal in literals if literal not in inside]
 
     def _at_most_one(self, literals: list[Literal]) -> None:
         """Nothing; pairs for a few literals, else groups of four and a new literal for "one of these"."""
         while len(literals) > 5:
             group, literals = literals[:4], literals[4:]
             one = self.literal()
-            for literal in group:
-                self.require(-literal, one)
+            self.lines += [f"-{literal} {one} 0" for literal in group]
             self._at_most_one(group)
             literals.insert(0, one)
-        for at, literal in enumerate(literals):
-            for other in literals[at + 1 :]:
-                self.require(-literal, -other)
+        self.lines += [f"-{literal} -{other} 0" for literal, other in itertools.combinations(literals, 2)]
 
     def dimacs(self) -> str:
         """The question as text."""
-        lines = [f"p cnf {self.top} {len(self.clauses)}"]
-        lines += [" ".join(map(str, literals)) + " 0" for literals in self.clauses]
-        return "\n".join(lines)
+        return "\n".join([f"p cnf {self.top} {len(self.lines)}", *self.lines])
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,6 +411,7 @@ class _Session:
         self.context = z3.Context()
         self.budget = budget
         self.spent = 0
+        self.resources = 0
         self.checks = 0
 
     def ask(
@@ -428,7 +424,7 @@ class _Session:
             return None
         question.require(*selectors)
         question.finish()
-        self.spent += sum(map(len, question.clauses))
+        self.spent += len(question.lines)
         if self.spent >= self.budget:
             return BudgetSpent(0, None)
         true = self._satisfy(question.dimacs())
@@ -441,21 +437,17 @@ class _Session:
         """The true variables of a solution, or None if there is none."""
         solver = self.z3.SolverFor("QF_FD", ctx=self.context)
         solver.set("rlimit", min(self.budget - self.spent, 2**32 - 1))
-        before = _resources(solver)
         solver.from_string(dimacs)
         verdict = solver.check()
-        self.spent += max(0, _resources(solver) - before)
+        resources = solver.statistics().get_key_value("rlimit count")
+        self.spent += resources - self.resources
+        self.resources = resources
         if verdict == self.z3.unsat:
             return None
         if verdict != self.z3.sat:
             return BudgetSpent(0, None)
         model = solver.model()
         return frozenset(int(one.name()[2:]) for one in model.decls() if self.z3.is_true(model[one]))
-
-
-def _resources(solver: Any) -> int:
-    statistics = solver.statistics()
-    return int(dict(iter(statistics)).get("rlimit count", 0))
 
 
 def _values(mask: Mask) -> Iterator[Mask]:

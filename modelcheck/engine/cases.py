@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from itertools import product
 
 from modelcheck.engine.clauses import ClauseSet, Condition, Literal
-from modelcheck.engine.horn import Goal
-from modelcheck.engine.judged import STAR, Case, Judged
+from modelcheck.engine.judged import STAR, Case, Judged, applied
 from modelcheck.engine.scene import DISHONEST, Scene, Session, summaries
 from modelcheck.engine.spotlight import Held, Stance, restriction
 from modelcheck.engine.steps import session_variable
 from modelcheck.machines.machine import RoleMachine
 from modelcheck.protocol.model import Aliveness, Claim, Datum, Identifies, Point, Secrecy
-from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, renamed, sort_of, substitute, unify, unify_all
+from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, renamed, sort_of, substitute, unify
 
 SECOND = "second"
 """The label of the second judged session of a uniqueness claim."""
@@ -147,13 +146,12 @@ def _tests(
         for other in held.at(two, wanted.tag):
             for mapping in unify(tag, renamed(other, "'")):
                 body = [*one.literals(clauses), *two.literals(clauses, "'")]
-                literals = [Literal(l.predicate, tuple(substitute(a, mapping) for a in l.arguments)) for l in body]
+                literals = applied(body, mapping)
                 if wanted.channel and same_role:
                     yield one, two, literals, ()
                     continue
                 for left, right in _compared(held, wanted, one, two):
-                    left, right = substitute(left, mapping), substitute(renamed(right, "'"), mapping)
-                    for a, b in leaf_pairs(left, right):
+                    for a, b in leaf_pairs(substitute(left, mapping), substitute(renamed(right, "'"), mapping)):
                         if a is not b:
                             yield one, two, literals, (Condition("differ", a, b),)
 
@@ -170,9 +168,9 @@ def _compared(held: Held, wanted: Identifies, one: Stance, two: Stance) -> Itera
     for view in one.views.values():
         known |= dict.fromkeys(honest for honest in view.known if isinstance(honest, Var))
     for honest in known:
-        mine = {own for view in one.views.values() if (own := view.of(honest)) is not None}
-        theirs = {own for view in two.views.values() if (own := view.of(honest)) is not None}
-        yield from product(sorted(mine, key=repr), sorted(theirs, key=repr))
+        ours = {own for view in one.views.values() if (own := view.of(honest)) is not None}
+        others = {own for view in two.views.values() if (own := view.of(honest)) is not None}
+        yield from product(sorted(ours, key=repr), sorted(others, key=repr))
 
 
 def leaf_pairs(left: Term, right: Term) -> Iterator[tuple[Term, Term]]:
@@ -212,5 +210,3 @@ def _pair(
     stars = tuple((STAR, one) for one in stances)
     yield Case(label, scene, tuple(goals), judged.base_forbids(scene).result(), later, stars)
 
-
-__all__ = ["NotHeld", "aliveness", "identifies", "leaf_pairs", "secrecy", "unify_all"]

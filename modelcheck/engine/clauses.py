@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal as OneOf
 from typing import TypeAlias
 
-from modelcheck.engine.blocks import Block, blocks
+from modelcheck.engine.blocks import Block
 from modelcheck.machines.machine import RoleMachine
-from modelcheck.protocol.model import Family, Protocol
+from modelcheck.protocol.model import Family
 from modelcheck.protocol.terms import (
     NAME,
     STORED,
@@ -28,12 +28,9 @@ from modelcheck.protocol.terms import (
     canonical,
     is_stored,
     rebuild,
-    renamed,
     sort_of,
     substitute,
     subterms,
-    unify,
-    unify_all,
 )
 from modelcheck.protocol.theory import FRESH_SORTS, is_data, match
 
@@ -366,7 +363,7 @@ class ClauseSet:
         for shape in self.shapes[sort]:
             bound: dict[Var, Term] = {}
             if match(shape.term, abstract, bound):
-                return shape, {variable: abstract_table.get(value, value) for variable, value in bound.items()}  # type: ignore[call-overload]
+                return shape, {v: substitute(value, abstract_table) for v, value in bound.items()}
         raise AssertionError(f"no shape of {sort} fits {inner}")
 
     def register_shapes(self, terms: Iterable[Term], creators: Mapping[str, str]) -> None:

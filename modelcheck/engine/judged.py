@@ -8,10 +8,10 @@ from itertools import product
 
 from modelcheck.engine.clauses import ClauseSet, Literal, Rule
 from modelcheck.engine.horn import Box, Goal, Mask
-from modelcheck.engine.leaks import given_by, leak_rules
+from modelcheck.engine.leaks import Given, given_by, leak_rules
 from modelcheck.engine.scene import DISHONEST, Scene, Session, leaf_name, summaries
 from modelcheck.engine.spotlight import LETTERS, NOT_TAKEN, TAKEN, Held, Stance, restriction
-from modelcheck.engine.steps import fixed_values, fresh_values, session_variable, simple
+from modelcheck.engine.steps import fresh_values, session_variable
 from modelcheck.machines.machine import RoleMachine
 from modelcheck.protocol.model import Claim, Datum, Dishonest, Fact, Leak, Partner, Point
 from modelcheck.protocol.terms import NAME, Const, Term, Var, renamed, substitute, unify_all
@@ -167,8 +167,8 @@ class Judged:
     def partner_classes(self, role: str) -> tuple[Session, ...]:
         """Return one session class per choice of names for a session of ``role`` that is the judged one's partner."""
         machine = self.held.machines[role]
-        same = {v: n for v, n in self.names.items()} if machine.protocol == self.machine.protocol else {}
-        choices = []
+        same = dict(self.names) if machine.protocol == self.machine.protocol else {}
+        choices: list[tuple[str, ...]] = []
         for variable in machine.role.parameters:
             if variable in same:
                 choices.append((same[variable],))
@@ -245,7 +245,7 @@ class Judged:
         summary = frozenset((OTHER,)) if OTHER in self.honest else frozenset()
         return Scene(self.clauses, self.honest, summary, everyone, leaves, now), later
 
-    def _given(self, after: Point | None, own: tuple[str, ...], labels: tuple[str, ...]):  # type: ignore[no-untyped-def]
+    def _given(self, after: Point | None, own: tuple[str, ...], labels: tuple[str, ...]) -> Iterator[Given]:
         for power in self.claim.powers:
             if isinstance(power, Leak) and power.after == after:
                 yield from given_by(self.clauses, self.held, power, self.by_name(), own, labels, self.machine.protocol)
@@ -315,5 +315,3 @@ def _compares_names(clauses: ClauseSet) -> bool:
     return any(c.test == "differ" and isinstance(c.left, Var) and c.left.sort == NAME
                for rule in clauses.rules for c in rule.conditions)  # fmt: skip
 
-
-__all__ = ["STAR", "Case", "Forbids", "Judged", "Stretch", "Unsupported", "fixed_values", "simple"]

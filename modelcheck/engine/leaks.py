@@ -11,7 +11,7 @@ from modelcheck.engine.spotlight import Held
 from modelcheck.engine.steps import fresh_values, session_literal, session_variable
 from modelcheck.machines.machine import RoleMachine
 from modelcheck.protocol.model import Datum, Leak
-from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, renamed, sort_of, substitute, unify
+from modelcheck.protocol.terms import NAME, App, Const, Key, Term, renamed, sort_of, substitute, unify
 from modelcheck.protocol.theory import is_data, openings
 
 PREFIX = "leaked "
@@ -66,8 +66,8 @@ def _from_sessions(
     values = {held.honest(path, Datum(datum.kind, datum.name, datum.arguments)) for path in paths}
     fresh = [v for v in fresh_values(machine) if v in values]
     for variable in fresh:
-        body = (session_literal(clauses, machine, PREFIX),)
-        yield Given(renamed(variable, PREFIX), body, (here,), f"{datum} of {machine.role.name}")
+        session = session_literal(clauses, machine, PREFIX)
+        yield Given(renamed(variable, PREFIX), (session,), (here,), f"{datum} of {machine.role.name}")
     if fresh:
         return
     local = (Datum(datum.kind, datum.name, datum.arguments),)
@@ -113,7 +113,7 @@ def _add(clauses: ClauseSet, given: Given, needs: tuple[Term, ...]) -> None:
             continue
         for mapping in unify(pattern, given.term):
             head = Literal(index, tuple(substitute(v, mapping) for v in pattern.variables))
-            body = [Literal(l.predicate, tuple(substitute(a, mapping) for a in l.arguments)) for l in given.body]
+            body = [Literal(b.predicate, tuple(substitute(a, mapping) for a in b.arguments)) for b in given.body]
             body += [literal for need in needs for literal in clauses.knows(substitute(need, mapping))]
             conditions = [Condition(c.test, substitute(c.left, mapping), None, c.values) for c in given.conditions]
             origin = Origin("leak", given.description, 0, given.term, pattern)
@@ -125,5 +125,3 @@ def _may_fit(pattern: Term, term: Term) -> bool:
         return pattern.function == term.function
     return sort_of(pattern) == sort_of(term)
 
-
-__all__ = ["Given", "Var", "given_by", "leak_rules"]

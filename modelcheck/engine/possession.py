@@ -16,7 +16,7 @@ from modelcheck.protocol.terms import Key, Term, Var, exchange, subterms
 def untied(machine: RoleMachine, families: tuple[str, ...]) -> tuple[RoleMachine, dict[Var, tuple[str, Var]]]:
     """Return the machine with the certified keys of others as variables, and what each variable is certified as."""
     mine = (*machine.role.own, *machine.role.hosts)
-    table: dict[Term, Term] = {}
+    table: dict[Term, Var] = {}
     meaning: dict[Var, tuple[str, Var]] = {}
     for state in machine.states:
         for term in _terms(state.step):
@@ -32,7 +32,7 @@ def untied(machine: RoleMachine, families: tuple[str, ...]) -> tuple[RoleMachine
     return replace(machine, states=_states(machine, table)), meaning
 
 
-def _states(machine: RoleMachine, table: dict[Term, Term]) -> tuple[State, ...]:
+def _states(machine: RoleMachine, table: dict[Term, Var]) -> tuple[State, ...]:
     states: list[State] = []
     for state in machine.states:
         step = _changed(state.step, table)
@@ -40,13 +40,13 @@ def _states(machine: RoleMachine, table: dict[Term, Term]) -> tuple[State, ...]:
         if state.index:
             seen = [v for v in table.values() if v in states[state.parent].bound]
             new = [v for v in table.values() if v not in seen and any(v in t.variables for t in _terms(step))]
-            bound = (*bound, *seen, *new)  # type: ignore[assignment]
+            bound = (*bound, *seen, *new)
         views = {path: _view(view, table) for path, view in state.views.items()}
         states.append(State(state.index, state.parent, step, bound, views))
     return tuple(states)
 
 
-def _view(view: View, table: dict[Term, Term]) -> View:
+def _view(view: View, table: dict[Term, Var]) -> View:
     twin = view.copy()
     twin.swapped = table
     twin.known = {honest: exchange(own, table) for honest, own in twin.known.items()}
@@ -67,7 +67,7 @@ def _terms(step: Step | None) -> tuple[Term, ...]:
             return ()
 
 
-def _changed(step: Step | None, table: dict[Term, Term]) -> Step | None:
+def _changed(step: Step | None, table: dict[Term, Var]) -> Step | None:
     match step:
         case Receive(pattern=term):
             return replace(step, pattern=exchange(term, table))

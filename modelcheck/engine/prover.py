@@ -20,6 +20,7 @@ from modelcheck.protocol.model import (
     Aliveness,
     Claim,
     Datum,
+    Dishonest,
     Family,
     Identifies,
     Point,
@@ -241,7 +242,10 @@ def _rigid(case: Case, solved: Solved) -> list[Case]:
 
 
 def reaches_point(system: System, claim: Claim, budget: Budget) -> bool:
-    """Return whether some session gets to the claim's point with its premise true; False makes the claim vacuous."""
+    """Return whether some session gets to the claim's point with its premise true; False makes the claim vacuous.
+
+    Parties that the claim calls dishonest are honest here: that nobody gets there with a dishonest one may be the point.
+    """
     match claim.property:
         case Secrecy(_, points):
             wanted = points
@@ -249,6 +253,7 @@ def reaches_point(system: System, claim: Claim, budget: Budget) -> bool:
             wanted = (left,)
         case _:
             return True
+    claim = replace(claim, powers=tuple(power for power in claim.powers if not isinstance(power, Dishonest)))
     clauses = system.clauses(claim)
     held = system.held(clauses)
     solver = Solver(budget)

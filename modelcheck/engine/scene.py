@@ -133,8 +133,10 @@ class Scene:
 
     @cached_property
     def _unique(self) -> dict[str, Mask]:
-        return {sort: self.mask(sort, filter(lambda v, s=sort: self.is_unique(s, v), values))  # type: ignore[misc]
-                for sort, values in self.domains.items()}  # fmt: skip
+        return {
+            sort: self.mask(sort, [value for value in values if self.is_unique(sort, value)])
+            for sort, values in self.domains.items()
+        }
 
     def unique(self, sort: str) -> Mask:
         """Return the mask of the leaves that stand for exactly one concrete value."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from modelcheck.engine.blocks import cut_at
 from modelcheck.engine.clauses import ClauseSet, Literal
 from modelcheck.engine.horn import Box, Mask
 from modelcheck.engine.scene import Scene
-from modelcheck.engine.steps import fixed_values, session_literal, session_variable, simple, state_literal
+from modelcheck.engine.steps import fixed_values, session_literal, simple, state_literal
 from modelcheck.machines.machine import Guard, RoleMachine, Send
 from modelcheck.machines.view import View
 from modelcheck.protocol.model import Datum, Path, Point, Protocol, Reached, Sent
-from modelcheck.protocol.terms import NAME, Const, Key, Term, Var, rebuild, renamed
+from modelcheck.protocol.terms import NAME, Const, Term, Var, rebuild
 
 BRANCH = "branch"
 """The sort of "this branch was taken"."""

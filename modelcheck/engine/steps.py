@@ -17,7 +17,7 @@ from modelcheck.engine.clauses import (
     Predicate,
     base_name,
 )
-from modelcheck.machines.machine import Create, Guard, Keep, Pick, Receive, Recall, RoleMachine, Send, Step
+from modelcheck.machines.machine import Create, Guard, Keep, Pick, Recall, Receive, RoleMachine, Send, Step
 from modelcheck.protocol.model import Fact
 from modelcheck.protocol.terms import App, Const, Key, Term, Var, sort_of, substitute, subterms, unify
 from modelcheck.protocol.theory import is_data, openings
@@ -271,7 +271,7 @@ def expose_weak(clauses: ClauseSet, block: Block, form: str, fact: Fact) -> None
     machine = block.machine
     state = machine.states[block.end]
     predicate = clauses.state_of[machine.role.name, block.end]
-    for path, view in state.views.items():
+    for view in state.views.values():
         subject = _subject(view.known, fact.subject.name)
         if subject is None:
             continue
@@ -281,8 +281,7 @@ def expose_weak(clauses: ClauseSet, block: Block, form: str, fact: Fact) -> None
             conditions: tuple[Condition, ...] = ()
         else:
             conditions = (Condition("among", subject, None, fact.values),)
-        del path
-        for part in _weak_parts(view.known.values(), block, form):
+        for part in _weak_parts(block, form):
             clauses.exposures.append(
                 Exposure(ATTACKER, predicate, part, (), conditions, part, block.end, any_message=form == "hash")
             )
@@ -295,7 +294,7 @@ def _subject(known: dict[Term, Term], name: str) -> Term | None:
     return None
 
 
-def _weak_parts(known: object, block: Block, form: str) -> Iterator[Term]:
+def _weak_parts(block: Block, form: str) -> Iterator[Term]:
     """Yield what a weak primitive of this form reveals of the terms that a block sends or receives."""
     terms = [s.term for s in block.steps if isinstance(s, Send)]
     received = [s.pattern for s in block.steps if isinstance(s, Receive)]

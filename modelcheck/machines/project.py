@@ -12,7 +12,19 @@ from dataclasses import replace as replace_role
 
 from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label
-from modelcheck.machines.machine import Create, Guard, Keep, Pick, Reach, Recall, Receive, RoleMachine, Send, State, Step
+from modelcheck.machines.machine import (
+    Create,
+    Guard,
+    Keep,
+    Pick,
+    Reach,
+    Recall,
+    Receive,
+    RoleMachine,
+    Send,
+    State,
+    Step,
+)
 from modelcheck.machines.view import Contradiction, TooLarge, View
 from modelcheck.protocol.model import (
     Checked,
@@ -239,7 +251,7 @@ def project_all(protocol: Protocol) -> tuple[tuple[RoleMachine, ...], tuple[Diag
 def _share(role: Role, families: dict[str, Family], walks: list[_Walk]) -> tuple[State, ...]:
     """Return the states of the tree in which paths with the same steps so far are one."""
     start = View(role, families, {})
-    views: list[dict[int, View]] = [{index: start for index in range(len(walks))}]
+    views: list[dict[int, View]] = [dict.fromkeys(range(len(walks)), start)]
     origin: list[tuple[int, Step | None]] = [(-1, None)]
     following: dict[tuple[int, Step], int] = {}
     for path, walk in enumerate(walks):

@@ -89,7 +89,7 @@ class View:
         pattern = self._absorb(honest, frozenset(sealed), mapping)
         self._settle(mapping)
         old = set(self.order[:before])
-        late = [(variable, substitute(term, mapping)) for variable, term in mapping.items() if variable in old]
+        late: list[tuple[Term, Term]] = [(v, substitute(term, mapping)) for v, term in mapping.items() if v in old]
         self._forget(mapping)
         return substitute(pattern, mapping), late
 
@@ -97,7 +97,7 @@ class View:
         """Return the comparisons that have become possible, after carrying them out."""
         mapping: dict[Var, Term] = {}
         self._settle(mapping)
-        late = [(variable, substitute(term, mapping)) for variable, term in mapping.items()]
+        late: list[tuple[Term, Term]] = [(v, substitute(term, mapping)) for v, term in mapping.items()]
         self._forget(mapping)
         return late
 
@@ -105,7 +105,7 @@ class View:
         """Return the comparisons that make two of the role's own terms equal, after carrying them out."""
         mapping: dict[Var, Term] = {}
         self._unify(left, right, mapping)
-        late = [(variable, substitute(term, mapping)) for variable, term in mapping.items()]
+        late: list[tuple[Term, Term]] = [(v, substitute(term, mapping)) for v, term in mapping.items()]
         self._forget(mapping)
         return late
 
@@ -164,10 +164,8 @@ class View:
                 return self._fresh(honest)
             case Const(_, sort):
                 return honest if sort in (LABEL, "absent field") else self._fresh(Var("value", sort))
-            case _ if is_stored(honest):
-                sort = sort_of(honest)
-                assert sort is not None
-                return self._fresh(Var(sort.removeprefix("stored "), sort))
+            case App(marker, _) if is_stored(honest):
+                return self._fresh(Var(marker.removeprefix("stored "), marker))
             case _:
                 return rebuild(honest, lambda part: self._opaque(part, left))
 

@@ -302,15 +302,20 @@ class ClaimResolver:
             return None
         subject = subjects[0]
         if not written.relation:
-            return Fact(subject, ("taken",)) if subject.kind == "label" else self._no_fact(written)
+            if subject.kind == "label":
+                return Fact(subject, ("taken",))
+            self._no_fact(written)
+            return None
         if not isinstance(written.value, tree.Ref):
-            return self._no_fact(written)
+            self._no_fact(written)
+            return None
         value = written.value.name.text
         sorts = {str(sort_of(p.values[subject.name])) for p in protocol.paths if subject.name in p.values}
         if written.relation == "in":
             if subject.kind == "constant":
                 return self._member(value, subject.name, protocol, written)
-            return self._no_fact(written)
+            self._no_fact(written)
+            return None
         domain = self.scope.domain(next(iter(sorts), ""))
         if value not in domain:
             self.scope.report(rules.UNKNOWN_NAME, f"`{value}` is no value of `{subject.name}`", written.value.span,
@@ -323,7 +328,10 @@ class ClaimResolver:
         sorts = {str(sort_of(p.values[name])) for p in protocol.paths if name in p.values}
         domain = self.scope.domain(next(iter(sorts), ""))
         sets = tuple(chosen for chosen in domain if value in set_members(chosen))
-        return Fact(Datum("value", name), sets) if sets else self._no_fact(written)
+        if sets:
+            return Fact(Datum("value", name), sets)
+        self._no_fact(written)
+        return None
 
     def _no_fact(self, written: tree.FactPremise) -> None:
         self.scope.report(rules.NOT_A_FACT, "a condition compares a picked value, or names a branch", written.span,
@@ -367,7 +375,7 @@ class ClaimResolver:
             after = self.point(written.point)
             if after is None:
                 return None
-        return Leak(data, written.owner or "own", after, written.span)  # type: ignore[arg-type]
+        return Leak(data, written.owner or "own", after, written.span)
 
 
 def _closure(protocol: Protocol) -> Iterator[Protocol]:

@@ -9,8 +9,21 @@ from modelcheck import rules
 from modelcheck.diagnostics import did_you_mean
 from modelcheck.protocol.model import Family
 from modelcheck.protocol.scope import Scope
-from modelcheck.protocol.terms import LABEL, MESSAGE, NAME, STORED, App, Const, Key, Term, Var, is_stored, rebuild, sort_of
-from modelcheck.protocol.theory import ABSENT, PRIMITIVES, ZERO, Primitive, call, key_sort, pack, power, product
+from modelcheck.protocol.terms import (
+    LABEL,
+    MESSAGE,
+    NAME,
+    STORED,
+    App,
+    Const,
+    Key,
+    Term,
+    Var,
+    is_stored,
+    rebuild,
+    sort_of,
+)
+from modelcheck.protocol.theory import ABSENT, PRIMITIVES, ZERO, Primitive, call, key_sort, power, product
 from modelcheck.source import Span
 from modelcheck.syntax import tree
 
@@ -379,6 +392,3 @@ def _apart(place: str, value: Term, table: dict[Var, Term]) -> Term:
         table[part] = value
         return part
     return rebuild(value, lambda inside: _apart(place, inside, table))
-
-
-__all__ = ["Evaluator", "MessageRecord", "TranscriptList", "pack"]

@@ -9,10 +9,9 @@ from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label, SpecRejected, did_you_mean, in_source_order
 from modelcheck.protocol.claims import ClaimResolver, transcript_ranges, with_keys
 from modelcheck.protocol.edits import Editor
-from modelcheck.protocol.model import Protocol
+from modelcheck.protocol.model import Claim, Family, Protocol
 from modelcheck.protocol.scope import Scope
-from modelcheck.protocol.terms import Var
-from modelcheck.protocol.unfold import Stored, recalled_value, unfold
+from modelcheck.protocol.unfold import Stored, recalled_value, unfold, with_families
 from modelcheck.syntax import tree
 
 
@@ -133,7 +132,10 @@ class Resolver:
             self._inherit(scope, other)
         statements = tuple(s for one in chain for s in one.statements)
         written = self._claims(flat)
-        ranges = [(r.first.text, r.last.text, r.span) for r in transcript_ranges(c for c, b in written for c in (c, b) if c)]
+        ranges = [
+            (r.first.text, r.last.text, r.span)
+            for r in transcript_ranges(one for pair in written for one in pair if one is not None)
+        ]
         paths = unfold(scope, statements, _records(beside), flat.item.span, ranges)
         protocol = Protocol(
             name, flat.item.title, _sources(flat), tuple(scope.roles.values()), tuple(scope.families.values()),
@@ -204,27 +206,27 @@ class Resolver:
             if not all(any(f.name == family.text for f in part.families) for part in parts):
                 scope.report(rules.NOT_SHARED, f"not every part has a key family `{family.text}`", family.span,
                              "share a family that all parts declare")  # fmt: skip
-        private = {f.name for part in parts for f in part.families} - {n.text for n in item.sharing}
-        parts = [_with_private_keys(part, private, parts) for part in parts]
+        shared = {name.text for name in item.sharing}
+        parts = [_with_private_keys(part, shared) for part in parts]
         families = {f.name: f for part in parts for f in part.families}
         protocol = Protocol(item.name.text, item.title, _headers_sources(item.headers), (), tuple(families.values()),
                             tuple(scope.enumerations.values()), (), (), tuple(parts), item.name.span)  # fmt: skip
         return self._with_claims(scope, protocol, [(claim, None) for claim in item.claims])
 
 
-def _with_private_keys(part: Protocol, private: set[str], parts: Sequence[Protocol]) -> Protocol:
-    """Two parts may use one word for different families; only those that are shared are one."""
-    clash = [f for f in part.families if f.name in private
-             and sum(any(g.name == f.name for g in other.families) for other in parts) > 1]  # fmt: skip
-    if not clash:
+def _with_private_keys(part: Protocol, shared: set[str]) -> Protocol:
+    """Return a part of a composition whose unshared key families have names of their own."""
+    renamed = {family.name: f"{part.name}.{family.name}" for family in part.families if family.name not in shared}
+    if not renamed:
         return part
-    return part
+    families = tuple(replace(f, name=renamed.get(f.name, f.name)) for f in part.families)
+    return replace(part, families=families, paths=tuple(with_families(path, renamed) for path in part.paths))
 
 
-def _keyed(protocol: Protocol, claims: Sequence[object], families: dict[str, object]) -> Protocol:
+def _keyed(protocol: Protocol, claims: Sequence[Claim], families: dict[str, Family]) -> Protocol:
     return replace(
         protocol,
-        paths=with_keys(protocol.paths, claims, families),  # type: ignore[arg-type]
+        paths=with_keys(protocol.paths, claims, families),
         beside=tuple(_keyed(other, claims, families) for other in protocol.beside),
     )
 
@@ -234,9 +236,8 @@ def _records(beside: Sequence[Protocol]) -> dict[str, Stored]:
     records: dict[str, Stored] = {}
     for protocol in beside:
         for path in protocol.paths:
-            leaves = {name: value for name, value in path.stored.items() if not isinstance(value, Var) or True}
             for name, value in path.stored.items():
-                records.setdefault(name, Stored(recalled_value(value, leaves, protocol.name)))
+                records.setdefault(name, Stored(recalled_value(value, dict(path.stored), protocol.name)))
     return records
 
 

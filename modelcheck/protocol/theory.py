@@ -193,7 +193,7 @@ def recipes(term: Term, weak: frozenset[str] = frozenset()) -> Iterator[tuple[tu
     if term.function not in NOT_COMPOSED:
         yield term.arguments, None
     for recipe in RECIPES:
-        if recipe.weak and not _is_weak(recipe.weak, recipe.gives, term, weak):
+        if recipe.weak and not _is_weak(recipe.weak, term, weak):
             continue
         bound: dict[Var, Term] = {}
         if match(recipe.gives, term, bound):
@@ -203,7 +203,7 @@ def recipes(term: Term, weak: frozenset[str] = frozenset()) -> Iterator[tuple[tu
 def openings(term: Term, weak: frozenset[str] = frozenset()) -> Iterator[tuple[tuple[Term, ...], Term, Opening]]:
     """Yield each way to take something out of ``term``: what the attacker must know, what it learns, the table's entry."""
     for opening in OPENINGS:
-        if opening.weak and not _is_weak(opening.weak, opening.sealed, term, weak):
+        if opening.weak and not _is_weak(opening.weak, term, weak):
             continue
         bound: dict[Var, Term] = {}
         if opening.gives is not None and match(opening.sealed, term, bound):
@@ -212,7 +212,7 @@ def openings(term: Term, weak: frozenset[str] = frozenset()) -> Iterator[tuple[t
         yield (), term.arguments[0], OPENINGS[0]
 
 
-def _is_weak(form: str, schema: Term, term: Term, weak: frozenset[str]) -> bool:
+def _is_weak(form: str, term: Term, weak: frozenset[str]) -> bool:
     """Return whether ``form`` is switched on, as such or as ``rsa`` with an RSA key in the key position of ``term``."""
     if form in weak:
         return True

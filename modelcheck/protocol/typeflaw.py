@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from modelcheck.protocol.terms import App, Const, Key, Term, Var, canonical, rebuild, renamed, show, subterms, unify
+from modelcheck.protocol.terms import App, Key, Term, Var, canonical, renamed, show, subterms, unify
 from modelcheck.protocol.theory import is_data
 
 MOST_PATTERNS = 400
@@ -18,14 +18,17 @@ MOST_PATTERNS = 400
 
 def flaws(terms: Iterable[Term]) -> tuple[tuple[str, str], ...]:
     """Return pairs of parts of different format that one message could be taken for, as a reader writes them."""
-    patterns = list(dict.fromkeys(canonical(part)[0] for term in terms for part in _protected(term)))
+    patterns: dict[Term, Term] = {}
+    for term in terms:
+        for part in _protected(term):
+            patterns.setdefault(canonical(part)[0], part)
     found = []
-    for left, right in combinations(patterns[:MOST_PATTERNS], 2):
+    for left, right in combinations(list(patterns)[:MOST_PATTERNS], 2):
         if not isinstance(left, App) or not isinstance(right, App) or left.function != right.function:
             continue
         apart = renamed(right, "'")
         if _common_untyped(left, apart) and next(unify(left, apart), None) is None:
-            found.append((show(left), show(right)))
+            found.append((show(patterns[left]), show(patterns[right])))
     return tuple(found)
 
 
@@ -81,6 +84,3 @@ def _bound_variables(term: Term, mapping: dict[Var, Term]) -> set[Var]:
         elif isinstance(part, App | Key):
             todo.extend(part.arguments)
     return found
-
-
-__all__ = ["Const", "flaws", "rebuild"]

@@ -7,8 +7,9 @@ value that was picked, so that a path holds for a set of values and is never con
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace as with_changes
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from dataclasses import replace as with_changes
 from itertools import product
 
 from modelcheck import rules
@@ -26,7 +27,7 @@ from modelcheck.protocol.model import (
     set_members,
 )
 from modelcheck.protocol.scope import Scope
-from modelcheck.protocol.terms import MESSAGE, NAME, App, Const, Term, Var, replace, sort_of, subterms
+from modelcheck.protocol.terms import App, Const, Key, Term, Var, rebuild, replace, sort_of, subterms
 from modelcheck.protocol.theory import ABSENT, FRESH_SORTS, call, openings, pack
 from modelcheck.source import Span
 from modelcheck.syntax import tree
@@ -487,25 +488,13 @@ class _Walk(Evaluator):
                 yield Reached(role.name, "accepts", None, role.span)
 
     def _fixed(self, event: Event, fixed: dict[Var, Term]) -> Event:
-        match event:
-            case Picked(variable=variable, sources=sources):
-                return with_changes(event, variable=replace(variable, fixed),
-                                    sources=tuple(replace(s, fixed) for s in sources))  # fmt: skip
-            case Sent(term=term, names=names):
-                sealed = tuple(
-                    replace(part, fixed) for message, part in self.sealed
-                    if message in names and any(part is inside for inside in subterms(term))
-                )  # fmt: skip
-                return with_changes(event, term=replace(term, fixed), sealed=sealed)
-            case Checked(left=left, right=right):
-                return with_changes(event, left=replace(left, fixed),
-                                    right=None if right is None else replace(right, fixed))  # fmt: skip
-            case Kept(items=items) | Recalled(items=items):
-                return with_changes(event, items=tuple((name, replace(term, fixed)) for name, term in items))
-            case Reached(term=term):
-                return with_changes(event, term=None if term is None else replace(term, fixed))
-            case Created():
-                return event
+        if isinstance(event, Sent):
+            sealed = tuple(
+                part for message, part in self.sealed
+                if message in event.names and any(part is inside for inside in subterms(event.term))
+            )  # fmt: skip
+            event = with_changes(event, sealed=sealed)
+        return _mapped(event, lambda term: replace(term, fixed))
 
     def possible(self) -> bool:
         """Return whether values exist that the picks allow and the path's restrictions leave."""
@@ -549,4 +538,42 @@ def recalled_value(value: Term, names: dict[str, Term], protocol: str) -> Term:
     return go(value)
 
 
-__all__ = ["MESSAGE", "NAME", "Decisions", "Stored", "recalled_value", "unfold"]
+def with_families(path: Path, names: Mapping[str, str]) -> Path:
+    """Return a path whose long-term keys belong to families of other names."""
+    done: dict[Term, Term] = {}
+
+    def go(term: Term) -> Term:
+        if term not in done:
+            inside = rebuild(term, go)
+            if isinstance(inside, Key) and inside.family in names:
+                inside = Key(names[inside.family], inside.sort, inside.arguments)
+            done[term] = inside
+        return done[term]
+
+    return with_changes(
+        path,
+        events=tuple(_mapped(event, go) for event in path.events),
+        values={name: go(term) for name, term in path.values.items()},
+        messages={name: go(term) for name, term in path.messages.items()},
+        ranges={ends: go(term) for ends, term in path.ranges.items()},
+        stages={number: go(term) for number, term in path.stages.items()},
+        unchecked=tuple((who, {part: go(t) for part, t in mapping.items()}) for who, mapping in path.unchecked),
+        stored={name: go(term) for name, term in path.stored.items()},
+    )
+
+
+def _mapped(event: Event, change: Callable[[Term], Term]) -> Event:
+    """Return an event with a change applied to each of its terms."""
+    match event:
+        case Picked(variable=variable, sources=sources):
+            return with_changes(event, variable=change(variable), sources=tuple(map(change, sources)))
+        case Sent(term=term, sealed=sealed):
+            return with_changes(event, term=change(term), sealed=tuple(map(change, sealed)))
+        case Checked(left=left, right=right):
+            return with_changes(event, left=change(left), right=None if right is None else change(right))
+        case Kept(items=items) | Recalled(items=items):
+            return with_changes(event, items=tuple((name, change(term)) for name, term in items))
+        case Reached(term=term):
+            return with_changes(event, term=None if term is None else change(term))
+        case Created():
+            return event

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelcheck import __version__
-from modelcheck.verdict import ClaimResult, Holds, NotSupported, PossibleAttack, Undecided, Vacuous, Verdict, verdict_word
+from modelcheck.verdict import (
+    ClaimResult,
+    Holds,
+    NotSupported,
+    PossibleAttack,
+    Undecided,
+    Vacuous,
+    Verdict,
+    verdict_word,
+)
 
 
 def document(results: Sequence[ClaimResult]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label, SpecRejected
 from modelcheck.source import Source, Span
 from modelcheck.syntax import tree
-from modelcheck.syntax.parser import UnexpectedCharacters, UnexpectedInput, parse_text
+from modelcheck.syntax.parser import UnexpectedInput, parse_text
 
 LARGEST = 1024 * 1024
 DEEPEST = 100

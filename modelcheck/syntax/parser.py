@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, UnexpectedToken, v_args
+from lark import Lark, Token, UnexpectedCharacters, UnexpectedInput, UnexpectedToken, v_args
 from lark.tree import Meta
 from lark.visitors import Transformer_NonRecursive
 
@@ -41,10 +40,6 @@ def _integers(children: list[Any]) -> list[int]:
     return [int(child) for child in children if isinstance(child, Token) and child.type == "INT"]
 
 
-class _Label(str):
-    """The word after ``as``, told apart from other names."""
-
-
 _EXPRESSIONS = (
     tree.Ref, tree.Text, tree.This, tree.Transcript, tree.TranscriptRange, tree.Without, tree.Power, tree.Product,
     tree.TupleOf, tree.Call, tree.MessageLiteral,
@@ -62,6 +57,35 @@ class _Labelled:
 class _Contents(tuple[Any, ...]):
     """Bare contents of a message."""
 
+    __slots__ = ()
+
+
+class _Holders:
+    def __init__(self, names: tuple[tree.Name, ...]) -> None:
+        self.names = names
+
+
+class _Owner:
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+
+class _Moment(_Owner):
+    pass
+
+
+class _Length:
+    def __init__(self, of: tree.Name | None, bound: int | None) -> None:
+        self.of, self.bound = of, bound
+
+
+class _Claims(tuple[tree.Claim, ...]):
+    __slots__ = ()
+
+
+class _Powers(tuple[Any, ...]):
+    __slots__ = ()
+
 
 @v_args(meta=True)
 class _Build(Transformer_NonRecursive[Token, Any]):
@@ -74,7 +98,7 @@ class _Build(Transformer_NonRecursive[Token, Any]):
     def span(self, meta: Meta) -> Span:
         if meta.empty:
             return Span(self.source, 0, 0)
-        return Span(self.source, cast("int", meta.start_pos), cast("int", meta.end_pos))
+        return Span(self.source, meta.start_pos, meta.end_pos)
 
     # -------------------------------------------------------------------------------- words
 
@@ -309,11 +333,11 @@ class _Build(Transformer_NonRecursive[Token, Any]):
     def product(self, meta: Meta, c: list[Any]) -> tree.Product:
         return tree.Product(tuple(c), self.span(meta))
 
-    def tuple(self, meta: Meta, c: list[Any]) -> tree.TupleOf:
-        return tree.TupleOf(_tuple(c), self.span(meta))
+    def tuple_(self, meta: Meta, c: list[Any]) -> tree.TupleOf:
+        return tree.TupleOf(tuple(c), self.span(meta))
 
     def call(self, meta: Meta, c: list[Any]) -> tree.Call:
-        return tree.Call(c[0], _tuple(c[1:]), self.span(meta))
+        return tree.Call(c[0], tuple(c[1:]), self.span(meta))
 
     def argument(self, meta: Meta, c: list[Any]) -> tree.Argument:
         return tree.Argument(c[0] if len(c) > 1 else None, c[-1], self.span(meta))
@@ -322,7 +346,7 @@ class _Build(Transformer_NonRecursive[Token, Any]):
         return tree.MessageLiteral(c[0], self.span(meta))
 
     def condition(self, meta: Meta, c: list[Any]) -> tree.Condition:
-        return tree.Condition(_tuple(c), self.span(meta))
+        return tree.Condition(tuple(c), self.span(meta))
 
     def equal(self, meta: Meta, c: list[Any]) -> tree.Equal:
         return tree.Equal(c[0], c[1], self.span(meta))
@@ -368,7 +392,7 @@ class _Build(Transformer_NonRecursive[Token, Any]):
     # -------------------------------------------------------------------------------- claims
 
     def claims(self, meta: Meta, c: list[Any]) -> _Claims:
-        return _Claims(_tuple(c))
+        return _Claims(tuple(c))
 
     def attackers(self, meta: Meta, c: list[Any]) -> _Powers:
         return _Powers(power for group in c for power in (group if isinstance(group, list) else [group]))
@@ -383,7 +407,7 @@ class _Build(Transformer_NonRecursive[Token, Any]):
         powers = _pick(c, _Powers) or ()
         return tree.Claim(
             c[0], next((x for x in c if isinstance(x, tree.Property)), None),
-            next((x for x in c if isinstance(x, tree.Premise)), None), _tuple(powers),
+            next((x for x in c if isinstance(x, tree.Premise)), None), tuple(powers),
             _pick(c, tree.Expectation), _pick(c, tree.Citation), self.span(meta))  # fmt: skip
 
     def secret(self, meta: Meta, c: list[Any]) -> tree.Secret:
@@ -417,7 +441,7 @@ class _Build(Transformer_NonRecursive[Token, Any]):
         return tree.Reachable(c[0], self.span(meta))
 
     def terms(self, meta: Meta, c: list[Any]) -> Any:
-        return _tuple(c)
+        return tuple(c)
 
     parties = terms
 
@@ -487,37 +511,6 @@ class _Build(Transformer_NonRecursive[Token, Any]):
         return tree.Citation(ids, source.text if source else "", self.span(meta))
 
 
-# `source` is both a rule of the grammar and an attribute of the builder, and `tuple` shadows the builtin in the class.
-_tuple = tuple
-
-
-class _Holders:
-    def __init__(self, names: tuple[tree.Name, ...]) -> None:
-        self.names = names
-
-
-class _Owner:
-    def __init__(self, word: str) -> None:
-        self.word = word
-
-
-class _Moment(_Owner):
-    pass
-
-
-class _Length:
-    def __init__(self, of: tree.Name | None, bound: int | None) -> None:
-        self.of, self.bound = of, bound
-
-
-class _Claims(tuple[tree.Claim, ...]):
-    pass
-
-
-class _Powers(tuple[Any, ...]):
-    pass
-
-
 def _headers(children: list[Any]) -> tuple[Any, ...]:
     return tuple(x for x in children if isinstance(x, tree.Source | tree.Continues | tree.After))
 
@@ -545,4 +538,3 @@ def parse_text(source: Source) -> tree.File:
 
 
 __all__ = ["UnexpectedCharacters", "UnexpectedInput", "UnexpectedToken", "grammar", "parse_text"]
-_: Callable[..., Any] = Transformer
