@@ -31,7 +31,7 @@ def handshake(honest: int, *, signed: bool) -> Program:
     The goal is that the star client accepts with an honest name and the attacker knows its secret.
     """
     names = honest + 1
-    clients = [name for name in (0, *range(names))]
+    clients = [0, *range(names)]
     servers = list(range(honest))
     attacker = len(clients) + len(servers)
     session, name, leaf = ((1 << size) - 1 for size in (attacker, names, attacker + 1))
@@ -49,10 +49,7 @@ def handshake(honest: int, *, signed: bool) -> Program:
     signature, mac, flight = (Atom(predicate, SEEN) for predicate in (SIGNATURE, MAC, FLIGHT))
     secret = Atom(SECRET, (X, Y))
     facts = [
-        *(
-            Clause(Atom(CLIENT, (0, 1, 2, 2)), (), (1 << at, 1 << who, 1 << at))
-            for at, who in enumerate(clients)
-        ),
+        *(Clause(Atom(CLIENT, (0, 1, 2, 2)), (), (1 << at, 1 << who, 1 << at)) for at, who in enumerate(clients)),
         *(
             Clause(Atom(SERVER, (0, 1, 2, 2)), (), (1 << at, 1 << who, 1 << at))
             for at, who in enumerate(servers, len(clients))
@@ -128,9 +125,7 @@ def main() -> None:
             mode = "exact" if exact else "cheap"
             runner.bench_func(f"{label}: {mode} fixpoint", fixpoint, program, exact)
             if not found.reached:
-                runner.bench_func(
-                    f"{label}: audit of {mode}", audit, [Stage(program, found.relations)], PLENTY
-                )
+                runner.bench_func(f"{label}: audit of {mode}", audit, [Stage(program, found.relations)], PLENTY)
             elif exact:
                 runner.bench_func(f"{label}: explanation", explain, [(program, found)], 0, Budget(10**15))
 

@@ -16,7 +16,7 @@ from modelcheck.engine.boxes import matches
 from modelcheck.engine.cases import NotHeld
 from modelcheck.engine.clauses import ClauseSet, Literal
 from modelcheck.engine.horn import Goal
-from modelcheck.engine.judged import STAR, Case, Forbids, Judged, Stretch, applied, carried
+from modelcheck.engine.judged import STAR, Case, Forbids, Judged, Stretch, applied, carried, other_branches
 from modelcheck.engine.scene import ELSEWHERE, Scene, Session, attacker_leaf, leaf_name, summaries
 from modelcheck.engine.spotlight import Held, Stance, restriction
 from modelcheck.engine.steps import fixed_values, fresh_values, session_variable
@@ -261,6 +261,7 @@ class AgreementCases:
         commit: Commit, values: dict[Var, tuple[str, ...]],
     ) -> Case:  # fmt: skip
         forbids = Forbids(forbidden)
+        other_branches(scene, forbids, STAR, commit.stance)
         for variable, value in values.items():
             for predicate in self.judged.states_with(variable):
                 only(scene, forbids, predicate, variable, value)

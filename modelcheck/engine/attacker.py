@@ -185,11 +185,16 @@ def _composed(clauses: ClauseSet, pattern: Term, head: Literal) -> None:
 
 
 def _injected(clauses: ClauseSet, place: str, pattern: Term, head: Literal) -> None:
-    """On an authentic channel the attacker sends only as an anonymous or dishonest sender; that is, as the former."""
+    """On an authentic channel the attacker sends as an anonymous sender or under a dishonest name."""
     _, sender, _ = place.split(" ")
+    assert isinstance(pattern, App)
+    *names, payload = pattern.arguments
     role = next((machine.role for machine in clauses.machines if machine.role.name == sender), None)
-    if role is None or not (role.own or role.hosts):
-        clauses.rule(head, list(clauses.knows(pattern)), (), Origin("compose", term=pattern, needs=(pattern,)))
+    own = len(role.own) if role is not None else 0
+    if role is not None and role.hosts:
+        return
+    conditions = tuple(Condition("dishonest", name) for name in names[:own])
+    clauses.rule(head, list(clauses.knows(payload)), conditions, Origin("compose", term=pattern, needs=(payload,)))
 
 
 def _exposed(clauses: ClauseSet, kind: str, pattern: Term, head: Literal) -> None:

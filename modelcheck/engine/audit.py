@@ -1,9 +1,10 @@
 """Checks that boxes are an inductive invariant and exclude every goal, with z3 and nothing of the fixpoint.
 
-Each step is a SAT question about one point. A variable of a clause ranges over the *classes* of values that
-no mask of the question tells apart, one propositional variable per class. The clauses with the same head
-predicate share one question: "is there a point of some body, inside the boxes, whose head is outside of
-them?" Each clause has a selector that switches its conditions on, and one selector has to be true.
+A question to the SAT solver is about several predicates: "is there a clause with a point of its body inside the
+boxes and its head outside of them, or a start box with a point outside?" Goals are asked for in the same way. Each
+clause has a selector that switches its conditions on, and one selector has to be true. A slot ranges over the
+*classes* of values that no mask of the question tells apart, one propositional variable per class; clauses share
+these variables, since one violated clause is enough.
 
 z3 reads DIMACS text, because building z3 expressions costs more than solving them.
 """
@@ -14,10 +15,16 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Mask, Program, Relations
+from modelcheck.engine.horn import Atom, Box, Clause, Goal, Mask, Program, Relations
 
 TRUE = 1
 """The literal of the propositional variable that every question asserts."""
+
+LONG = 1000
+"""How many propositional clauses a question has before another one is begun.
+
+Many short questions cost more than they ask, and in long ones z3 reasons about predicates that are not involved.
+"""
 
 Literal = int
 
@@ -39,6 +46,10 @@ class NotClosed:
     clause: int
     values: tuple[int, ...]
 
+    def __str__(self) -> str:
+        """A phrase that says so."""
+        return f"clause {self.clause} leaves the boxes of stage {self.stage} at {self.values}"
+
 
 @dataclass(frozen=True, slots=True)
 class NotIncluded:
@@ -47,6 +58,10 @@ class NotIncluded:
     stage: int
     predicate: int
     values: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """A phrase that says so."""
+        return f"the boxes of stage {self.stage} miss what predicate {self.predicate} starts with at {self.values}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +72,10 @@ class GoalReached:
     goal: int
     values: tuple[int, ...]
 
+    def __str__(self) -> str:
+        """A phrase that says so."""
+        return f"goal {self.goal} holds in the boxes of stage {self.stage} at {self.values}"
+
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
@@ -65,13 +84,20 @@ class Malformed:
     stage: int
     reason: str
 
+    def __str__(self) -> str:
+        """A phrase that says so."""
+        return f"stage {self.stage} is malformed: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class BudgetSpent:
-    """The budget ended before the question about this predicate (None: the goals) was answered."""
+    """The budget ended before a question about this stage was answered."""
 
     stage: int
-    predicate: int | None
+
+    def __str__(self) -> str:
+        """A phrase that says so."""
+        return f"the budget of the audit ended in stage {self.stage}"
 
 
 Failure = NotClosed | NotIncluded | GoalReached | Malformed | BudgetSpent
@@ -111,134 +137,152 @@ def audit(stages: Sequence[Stage], budget: int) -> AuditReport:
 
 
 def _check_stage(number: int, stage: Stage, earlier: Relations, session: _Session) -> Iterator[Failure]:
+    program = stage.program
     by_head: dict[int, list[int]] = {}
-    for index, clause in enumerate(stage.program.clauses):
+    for index, clause in enumerate(program.clauses):
         by_head.setdefault(clause.head.predicate, []).append(index)
-    for predicate in range(len(stage.program.columns)):
+    batch = _Batch(stage)
+    for predicate in range(len(program.columns)):
         included = (*stage.start.get(predicate, ()), *earlier.get(predicate, ()))
-        clauses = by_head.get(predicate, [])
+        clauses = by_head.get(predicate, ())
         if clauses or included:
-            yield from _check_predicate(number, stage, predicate, clauses, included, session)
-    yield from _check_goals(number, stage, session)
+            batch.add_predicate(predicate, clauses, included)
+        if len(batch.question.lines) > LONG:
+            yield from batch.ask(number, session)
+            batch = _Batch(stage)
+    for index, goal in enumerate(program.goals):
+        batch.add_goal(index, goal)
+    yield from batch.ask(number, session)
 
 
-def _check_predicate(
-    number: int,
-    stage: Stage,
-    predicate: int,
-    clauses: list[int],
-    included: tuple[Box, ...],
-    session: _Session,
-) -> Iterator[Failure]:
-    question = _Question()
-    head = tuple(question.variable(full) for full in stage.program.columns[predicate])
-    question.outside(TRUE, head, stage.relations.get(predicate, ()))
-    unforbidden = question.literal()
-    question.outside(unforbidden, head, stage.program.forbidden.get(predicate, ()))
-    selected: dict[Literal, tuple[int | None, dict[int, _Variable]]] = {}
-    if included:
-        selected[question.inside(head, -1, included)] = (None, dict(enumerate(head)))
-    for index in clauses:
-        clause = stage.program.clauses[index]
-        slots = _head_slots(clause, head)
-        selector = _conditions(question, stage, clause.body, clause.masks, clause.differ, slots)
-        if selector is not None:
-            for slot, variable in zip(clause.head.slots, head, strict=True):
-                question.equal(selector, slots[slot], variable)
-            _within_columns(question, stage.program, selector, clause, slots)
-            question.require(-selector, unforbidden)
-            selected[selector] = (index, slots)
-    answer = session.ask(question, selected, len(clauses) + bool(included))
-    if isinstance(answer, BudgetSpent):
-        yield BudgetSpent(number, predicate)
-    elif answer is not None:
-        chosen, slots = selected[answer.selector]
-        if chosen is None:
-            yield NotIncluded(number, predicate, tuple(answer.value(variable) for variable in head))
-        else:
-            yield NotClosed(number, chosen, _slot_values(answer, stage.program.clauses[chosen].masks, slots))
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """What a selector of a question stands for: a clause, a goal, or the start boxes of a predicate if neither."""
+
+    predicate: int | None
+    clause: int | None
+    goal: int | None
+    masks: tuple[Mask, ...]
+    slots: dict[int, _Variable]
+
+    def failure(self, stage: int, answer: _Answer) -> Failure:
+        """The failure that the answer shows."""
+        values = tuple(
+            answer.value(self.slots[slot]) if slot in self.slots else (mask & -mask).bit_length() - 1
+            for slot, mask in enumerate(self.masks)
+        )
+        if self.clause is not None:
+            return NotClosed(stage, self.clause, values)
+        if self.goal is not None:
+            return GoalReached(stage, self.goal, values)
+        assert self.predicate is not None
+        return NotIncluded(stage, self.predicate, values)
 
 
-def _check_goals(number: int, stage: Stage, session: _Session) -> Iterator[Failure]:
-    question = _Question()
-    selected: dict[Literal, tuple[int, dict[int, _Variable]]] = {}
-    for index, goal in enumerate(stage.program.goals):
+class _Batch:
+    """One question about several predicates of a stage."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.question = _Question()
+        self.suspects: dict[Literal, _Suspect] = {}
+        self.checks = 0
+
+    def ask(self, number: int, session: _Session) -> Iterator[Failure]:
+        """What fails, at most one failure for each predicate and one for the goals."""
+        self.question.finish()
+        while self.suspects:
+            answer = session.ask(self.question, self.suspects)
+            if isinstance(answer, BudgetSpent):
+                yield BudgetSpent(number)
+                return
+            if answer is None:
+                break
+            found = self.suspects[answer.selector]
+            yield found.failure(number, answer)
+            self.suspects = {
+                selector: one for selector, one in self.suspects.items() if one.predicate != found.predicate
+            }
+        session.checks += self.checks
+
+    def add_predicate(self, predicate: int, clauses: Sequence[int], included: tuple[Box, ...]) -> None:
+        """Nothing; the question asks for a point that the clauses or the included boxes have and the boxes miss."""
+        question, program = self.question, self.stage.program
+        columns = program.columns[predicate]
+        head = question.point(columns)
+        outside, unforbidden = question.literal(), question.literal()
+        question.outside(outside, head, self.stage.relations.get(predicate, ()))
+        question.outside(unforbidden, head, program.forbidden.get(predicate, ()))
+        if included:
+            selector = question.inside(head, -1 - predicate, included)
+            question.require(-selector, outside)
+            self.suspects[selector] = _Suspect(predicate, None, None, columns, dict(enumerate(head)))
+        for index in clauses:
+            self._add_clause(index, program.clauses[index], head, (outside, unforbidden))
+        self.checks += len(clauses) + bool(included)
+
+    def _add_clause(
+        self, index: int, clause: Clause, head: tuple[_Variable, ...], conditions: tuple[Literal, Literal]
+    ) -> None:
+        question = self.question
         slots: dict[int, _Variable] = {}
-        selector = _conditions(question, stage, goal.body, goal.masks, goal.differ, slots)
+        for slot, variable in zip(clause.head.slots, head, strict=True):
+            slots.setdefault(slot, variable)
+        selector = self._conditions(clause, slots)
+        if selector is None:
+            return
+        columns = self.stage.program.columns[clause.head.predicate]
+        for slot, variable, full in zip(clause.head.slots, head, columns, strict=True):
+            question.equal(selector, slots[slot], variable)
+            question.require(-selector, question.member(variable, full))
+        for condition in conditions:
+            question.require(-selector, condition)
+        self.suspects[selector] = _Suspect(clause.head.predicate, index, None, clause.masks, slots)
+
+    def add_goal(self, index: int, goal: Goal) -> None:
+        """Nothing; the question asks for a point of the goal inside the boxes."""
+        slots: dict[int, _Variable] = {}
+        selector = self._conditions(goal, slots)
         if selector is not None:
-            selected[selector] = (index, slots)
-    answer = session.ask(question, selected, len(stage.program.goals))
-    if isinstance(answer, BudgetSpent):
-        yield BudgetSpent(number, None)
-    elif answer is not None:
-        chosen, slots = selected[answer.selector]
-        yield GoalReached(number, chosen, _slot_values(answer, stage.program.goals[chosen].masks, slots))
+            self.suspects[selector] = _Suspect(None, None, index, goal.masks, slots)
+        self.checks += 1
 
+    def _conditions(self, one: Clause | Goal, slots: dict[int, _Variable]) -> Literal | None:
+        """A literal that implies the body, the masks and the conditions; None if they cannot hold.
 
-def _head_slots(clause: Clause, head: tuple[_Variable, ...]) -> dict[int, _Variable]:
-    slots: dict[int, _Variable] = {}
-    for slot, variable in zip(clause.head.slots, head, strict=True):
-        slots.setdefault(slot, variable)
-    return slots
-
-
-def _within_columns(
-    question: _Question, program: Program, selector: Literal, clause: Clause, slots: dict[int, _Variable]
-) -> None:
-    """A head may use a slot in a column narrower than the slot: values outside of the column make no head."""
-    for slot, full in zip(clause.head.slots, program.columns[clause.head.predicate], strict=True):
-        question.require(-selector, question.member(slots[slot], full))
-
-
-def _conditions(
-    question: _Question,
-    stage: Stage,
-    body: tuple[Atom, ...],
-    masks: tuple[Mask, ...],
-    differ: tuple[Differ, ...],
-    slots: dict[int, _Variable],
-) -> Literal | None:
-    """A literal that implies the body, the masks and the conditions; None if they cannot hold.
-
-    ``slots`` gains a variable for every slot that matters and has none yet. Such variables are shared between
-    the clauses of a question, since only one clause has to be violated.
-    """
-    if not all(masks) or any(not stage.relations.get(atom.predicate) for atom in body):
-        return None
-    taken: dict[int, int] = {}
-    for slot in (
-        *(slot for atom in body for slot in atom.slots),
-        *(s for d in differ for s in (d.left, d.right)),
-    ):
-        if slot not in slots:
-            width = masks[slot].bit_length()
-            slots[slot] = question.shared(width, taken.get(width, 0))
-            taken[width] = taken.get(width, 0) + 1
-    selector = question.literal()
-    for slot, variable in slots.items():
-        question.require(-selector, question.member(variable, masks[slot]))
-    for atom in body:
-        variables = tuple(slots[slot] for slot in atom.slots)
-        boxes = stage.relations[atom.predicate]
-        question.require(-selector, question.inside(variables, atom.predicate, boxes))
-    for condition in differ:
-        question.apart(selector, slots[condition.left], slots[condition.right], condition.unique)
-    return selector
-
-
-def _slot_values(answer: _Answer, masks: tuple[Mask, ...], slots: dict[int, _Variable]) -> tuple[int, ...]:
-    return tuple(
-        answer.value(slots[slot]) if slot in slots else (mask & -mask).bit_length() - 1
-        for slot, mask in enumerate(masks)
-    )
+        ``slots`` gains a variable for every slot that matters and has none yet. Variables are shared between the
+        clauses of a question, since only one clause has to be violated.
+        """
+        relations, question = self.stage.relations, self.question
+        if not all(one.masks) or not all(relations.get(atom.predicate) for atom in one.body):
+            return None
+        read = [slot for atom in one.body for slot in atom.slots]
+        read += [slot for differ in one.differ for slot in (differ.left, differ.right)]
+        missing = [slot for slot in dict.fromkeys(read) if slot not in slots]
+        added = question.point([one.masks[slot] for slot in missing], slots.values())
+        slots.update(zip(missing, added, strict=True))
+        selector = question.literal()
+        for slot, variable in slots.items():
+            question.require(-selector, question.member(variable, one.masks[slot]))
+        for atom in one.body:
+            variables = tuple(slots[slot] for slot in atom.slots)
+            inside = question.inside(variables, atom.predicate, relations[atom.predicate])
+            question.require(-selector, inside)
+        for differ in one.differ:
+            question.apart(selector, slots[differ.left], slots[differ.right], differ.unique)
+        return selector
 
 
 @dataclass(slots=True, eq=False)
 class _Variable:
-    """One value of a point: the masks that a question compares it with, and later the classes they leave."""
+    """One value of a point: the masks that a question compares it with, and later the classes they leave.
+
+    ``members`` has the literals of the masks, ``known`` what any integer taken as a mask comes to.
+    """
 
     domain: Mask
     members: dict[Mask, Literal] = field(default_factory=dict)
+    known: dict[Mask, Literal] = field(default_factory=dict)
     tied: list[_Variable] = field(default_factory=list)
     classes: dict[Mask, Literal] = field(default_factory=dict)
 
@@ -253,8 +297,7 @@ class _Question:
     def __init__(self) -> None:
         self.lines = [f"{TRUE} 0"]
         self.top = TRUE
-        self.variables: list[_Variable] = []
-        self.pool: dict[tuple[int, int], _Variable] = {}
+        self.pool: dict[int, list[_Variable]] = {}
         self.insides: dict[tuple[tuple[_Variable, ...], int], Literal] = {}
         self.equalities: list[tuple[Literal, _Variable, _Variable]] = []
         self.differences: list[tuple[Literal, _Variable, _Variable, Mask]] = []
@@ -269,28 +312,40 @@ class _Question:
         if TRUE not in literals:
             self.lines.append(" ".join([str(literal) for literal in literals if literal != -TRUE]) + " 0")
 
-    def variable(self, domain: Mask) -> _Variable:
-        """A new variable over the values in ``domain``."""
-        self.variables.append(_Variable(domain))
-        return self.variables[-1]
-
-    def shared(self, width: int, number: int) -> _Variable:
-        """The variable with this number among those over the first ``width`` values."""
-        key = width, number
-        if key not in self.pool:
-            self.pool[key] = self.variable((1 << width) - 1)
-        return self.pool[key]
+    def point(self, masks: Sequence[Mask], used: Iterable[_Variable] = ()) -> tuple[_Variable, ...]:
+        """A variable for each mask, over at least its values; none is ``used``, no two are the same."""
+        found: list[_Variable] = []
+        taken = set(map(id, used))
+        for mask in masks:
+            alike = self.pool.setdefault(mask.bit_length(), [])
+            variable = next((one for one in alike if id(one) not in taken), None)
+            if variable is None:
+                variable = _Variable((1 << mask.bit_length()) - 1)
+                alike.append(variable)
+            taken.add(id(variable))
+            found.append(variable)
+        return tuple(found)
 
     def member(self, variable: _Variable, mask: Mask) -> Literal:
         """A literal that implies that the variable is inside the mask."""
-        mask &= variable.domain
-        if mask == variable.domain and mask:
-            return TRUE
-        if not mask:
-            return -TRUE
-        if mask not in variable.members:
-            variable.members[mask] = self.literal()
-        return variable.members[mask]
+        known = variable.known.get(mask)
+        if known is not None:
+            return known
+        inside = mask & variable.domain
+        if not inside:
+            literal = -TRUE
+        elif inside == variable.domain:
+            literal = TRUE
+        else:
+            literal = variable.members.get(inside) or self.literal()
+            variable.members[inside] = literal
+        variable.known[mask] = literal
+        return literal
+
+    def _members(self, point: tuple[_Variable, ...], masks: Sequence[Mask]) -> list[Literal]:
+        return [
+            variable.known.get(mask) or self.member(variable, mask) for variable, mask in zip(point, masks, strict=True)
+        ]
 
     def inside(self, point: tuple[_Variable, ...], predicate: int, boxes: Iterable[Box]) -> Literal:
         """A literal that implies that the point is in one of the boxes, which are those of the predicate."""
@@ -302,14 +357,12 @@ class _Question:
         return self.insides[key]
 
     def _in_box(self, point: tuple[_Variable, ...], box: Box) -> Literal:
-        members = [self.member(variable, mask) for variable, mask in zip(point, box, strict=True)]
+        members = self._members(point, box)
         if -TRUE in members:
             return -TRUE
         members = [literal for literal in members if literal != TRUE]
-        if not members:
-            return TRUE
-        if len(members) == 1:
-            return members[0]
+        if len(members) < 2:
+            return members[0] if members else TRUE
         self.top += 1
         self.lines += [f"-{self.top} {literal} 0" for literal in members]
         return self.top
@@ -317,9 +370,7 @@ class _Question:
     def outside(self, condition: Literal, point: tuple[_Variable, ...], boxes: Iterable[Box]) -> None:
         """Nothing; under the condition the point is in none of the boxes."""
         for box in boxes:
-            self.require(
-                -condition, *(self.member(variable, ~mask) for variable, mask in zip(point, box, strict=True))
-            )
+            self.require(-condition, *self._members(point, [~mask for mask in box]))
 
     def equal(self, condition: Literal, left: _Variable, right: _Variable) -> None:
         """Nothing; under the condition the variables have the same value."""
@@ -345,7 +396,7 @@ class _Question:
     def finish(self) -> None:
         """Nothing; the classes of every variable are known and every condition on them is a clause."""
         done: set[int] = set()
-        for variable in self.variables:
+        for variable in itertools.chain.from_iterable(self.pool.values()):
             if id(variable) not in done:
                 group = _tied_group(variable)
                 done.update(map(id, group))
@@ -382,9 +433,10 @@ class _Question:
             literals.insert(0, one)
         self.lines += [f"-{literal} -{other} 0" for literal, other in itertools.combinations(literals, 2)]
 
-    def dimacs(self) -> str:
-        """The question as text."""
-        return "\n".join([f"p cnf {self.top} {len(self.lines)}", *self.lines])
+    def dimacs(self, wanted: Iterable[Literal]) -> str:
+        """The question as text, with one of the ``wanted`` literals true."""
+        some = " ".join(map(str, wanted))
+        return "\n".join([f"p cnf {self.top} {len(self.lines) + 1}", f"{some} 0", *self.lines])
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,24 +466,16 @@ class _Session:
         self.resources = 0
         self.checks = 0
 
-    def ask(
-        self, question: _Question, selectors: Iterable[Literal], checks: int
-    ) -> _Answer | BudgetSpent | None:
-        """A point with one of the selectors true, or None if there is none: the answer to so many checks."""
-        selectors = tuple(selectors)
-        if not selectors:
-            self.checks += checks
-            return None
-        question.require(*selectors)
-        question.finish()
+    def ask(self, question: _Question, selectors: Iterable[Literal]) -> _Answer | BudgetSpent | None:
+        """A point with one of the selectors true, or None if there is none."""
+        wanted = tuple(selectors)
         self.spent += len(question.lines)
         if self.spent >= self.budget:
-            return BudgetSpent(0, None)
-        true = self._satisfy(question.dimacs())
+            return BudgetSpent(0)
+        true = self._satisfy(question.dimacs(wanted))
         if isinstance(true, BudgetSpent):
             return true
-        self.checks += checks
-        return None if true is None else _Answer(next(one for one in selectors if one in true), true)
+        return None if true is None else _Answer(next(one for one in wanted if one in true), true)
 
     def _satisfy(self, dimacs: str) -> frozenset[Literal] | BudgetSpent | None:
         """The true variables of a solution, or None if there is none."""
@@ -445,7 +489,7 @@ class _Session:
         if verdict == self.z3.unsat:
             return None
         if verdict != self.z3.sat:
-            return BudgetSpent(0, None)
+            return BudgetSpent(0)
         model = solver.model()
         return frozenset(int(one.name()[2:]) for one in model.decls() if self.z3.is_true(model[one]))
 
@@ -500,9 +544,9 @@ def _malformed(stage: Stage) -> str | None:
 
 
 def _is_box(box: Box, columns: tuple[Mask, ...]) -> bool:
-    return len(box) == len(columns) and all(
-        mask >= 0 and not mask & ~full for mask, full in zip(box, columns, strict=True)
-    )
+    if len(box) != len(columns):
+        return False
+    return not any([mask & ~full for mask, full in zip(box, columns, strict=True)])
 
 
 def _fits(one: Clause | Goal, atoms: tuple[Atom, ...], columns: tuple[tuple[Mask, ...], ...]) -> bool:

@@ -107,15 +107,11 @@ class _Layout:
 
     def unpack(self, packed: int) -> Box:
         """The box of an integer."""
-        return tuple(
-            [packed >> offset & full for offset, full in zip(self.offsets, self.fields, strict=True)]
-        )
+        return tuple([packed >> offset & full for offset, full in zip(self.offsets, self.fields, strict=True)])
 
     def without(self) -> tuple[int, ...]:
         """For each column the integer that keeps every other column."""
-        return tuple(
-            self.ones & ~(full << offset) for offset, full in zip(self.offsets, self.fields, strict=True)
-        )
+        return tuple(self.ones & ~(full << offset) for offset, full in zip(self.offsets, self.fields, strict=True))
 
     def inhabited(self, packed: int) -> bool:
         """Whether no column is empty."""
@@ -286,9 +282,7 @@ class _Relation:
         return packed
 
 
-def solve(
-    program: Program, *, start: Relations | None = None, exact: bool = False, budget: Budget
-) -> Fixpoint:
+def solve(program: Program, *, start: Relations | None = None, exact: bool = False, budget: Budget) -> Fixpoint:
     """The least model of the program above ``start``, or one that includes it unless ``exact``.
 
     Forbidden boxes are taken away from what clauses add, not from ``start``. Work is first-in first-out, so
@@ -306,14 +300,10 @@ class _Solver:
         self.budget = budget
         self.layouts = tuple(_Layout.of(columns) for columns in program.columns)
         self.relations = [
-            _Relation(
-                number, layout, layout.without(), tuple(map(layout.pack, program.forbidden.get(number, ())))
-            )
+            _Relation(number, layout, layout.without(), tuple(map(layout.pack, program.forbidden.get(number, ()))))
             for number, layout in enumerate(self.layouts)
         ]
-        compiled = (
-            _compile(clause, index, program, self.layouts) for index, clause in enumerate(program.clauses)
-        )
+        compiled = (_compile(clause, index, program, self.layouts) for index, clause in enumerate(program.clauses))
         self.rules = [rule for rule in compiled if rule is not None]
         for rule in self.rules:
             for use in rule.uses:
@@ -466,17 +456,14 @@ def _compile(clause: Clause, index: int, program: Program, layouts: tuple[_Layou
         initial=layout.pack([masks[slot] for slot in order]),
         ones=layout.ones,
         guards=layout.guards,
-        head_moves=_Moves.of(
-            [(place[s][0], to, place[s][1]) for s, to in zip(clause.head.slots, target, strict=True)]
-        ),
+        head_moves=_Moves.of([(place[s][0], to, place[s][1]) for s, to in zip(clause.head.slots, target, strict=True)]),
         apart=_apart(clause.differ, place, head),
         repeated=tuple(place[slot] for slot in sorted(head) if clause.head.slots.count(slot) > 1),
         always=frozenset(head.union(*({differ.left, differ.right} for differ in clause.differ))),
         slot_fields=tuple(place[slot][1] << place[slot][0] for slot in range(len(masks))),
     )
     rule.uses = tuple(
-        _use(rule, position, atom.slots, layouts[atom.predicate], place)
-        for position, atom in enumerate(clause.body)
+        _use(rule, position, atom.slots, layouts[atom.predicate], place) for position, atom in enumerate(clause.body)
     )
     return rule
 
@@ -493,9 +480,7 @@ def _narrowed(clause: Clause, program: Program) -> list[Mask] | None:
     return masks if all(masks) else None
 
 
-def _apart(
-    conditions: tuple[Differ, ...], place: dict[int, tuple[int, Mask]], kept: set[int]
-) -> tuple[_Apart, ...]:
+def _apart(conditions: tuple[Differ, ...], place: dict[int, tuple[int, Mask]], kept: set[int]) -> tuple[_Apart, ...]:
     found = []
     mentioned = [slot for differ in conditions for slot in (differ.left, differ.right)]
     for differ in conditions:

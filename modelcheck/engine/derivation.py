@@ -181,9 +181,7 @@ class _Search:
         narrowed = []
         for atom, entries in choice.open:
             self.budget.charge(len(entries))
-            narrowed.append(
-                (atom, tuple(entry for entry in entries if _meets(choice.masks, atom, entry.box)))
-            )
+            narrowed.append((atom, tuple(entry for entry in entries if _meets(choice.masks, atom, entry.box))))
         least = min(range(len(narrowed)), key=lambda at: len(narrowed[at][1]))
         atom, entries = narrowed.pop(least)
         for entry in entries:
@@ -211,8 +209,7 @@ def _instances(body: tuple[Atom, ...], values: tuple[int, ...]) -> Iterator[Fact
 
 def _contains(relations: Relations, fact: Fact) -> bool:
     return any(
-        all(mask >> value & 1 for mask, value in zip(box, fact[1], strict=True))
-        for box in relations.get(fact[0], ())
+        all(mask >> value & 1 for mask, value in zip(box, fact[1], strict=True)) for box in relations.get(fact[0], ())
     )
 
 
@@ -240,9 +237,7 @@ def _points(
 
     Slots without condition take their least value only.
     """
-    tied = {slot for pair in same for slot in pair} | {
-        slot for one in differ for slot in (one.left, one.right)
-    }
+    tied = {slot for pair in same for slot in pair} | {slot for one in differ for slot in (one.left, one.right)}
     fixed = [(mask & -mask).bit_length() - 1 for mask in masks]
     slots = sorted(tied)
 

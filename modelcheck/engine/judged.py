@@ -278,6 +278,19 @@ class Judged:
         return forbids
 
 
+def other_branches(scene: Scene, forbids: Forbids, label: str, stance: Stance) -> None:
+    """Forbid a spotlight the states that it does not pass on its way through a stance: one session takes one branch."""
+    machine = stance.machine
+    before = _lineage(machine, stance.state)
+    for (role, index), predicate in scene.clauses.state_of.items():
+        if role == stance.role and index not in before and stance.state not in _lineage(machine, index):
+            forbids.add(predicate, restriction(scene, predicate, {}, [label]))
+
+
+def _lineage(machine: RoleMachine, index: int) -> set[int]:
+    return {state.index for state in machine.lineage(index)}
+
+
 def premise_role(claim: Claim) -> str:
     """Return the role of the session that a claim's premise asks for."""
     assert isinstance(claim.premise, Partner)

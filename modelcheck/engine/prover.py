@@ -11,7 +11,7 @@ from modelcheck.engine.boxes import Budget, Fixpoint, matches, solve
 from modelcheck.engine.cases import NotHeld, aliveness, identifies, reachable, secrecy
 from modelcheck.engine.clauses import ClauseSet, Rule
 from modelcheck.engine.horn import Box, Program
-from modelcheck.engine.judged import Case, Forbids, Unsupported
+from modelcheck.engine.judged import Case, Forbids, Unsupported, other_branches
 from modelcheck.engine.spotlight import Held, Stance
 from modelcheck.engine.steps import fresh_values
 from modelcheck.machines.machine import RoleMachine
@@ -99,6 +99,17 @@ class System:
     def held(self, clauses: ClauseSet) -> Held:
         """Return what claims can ask about the protocol's roles, as these clauses have them."""
         return Held(self.protocol, clauses.machines)
+
+
+def judged_points(claim: Claim) -> tuple[Point, ...]:
+    """Return the points at which a claim judges a session."""
+    match claim.property:
+        case Secrecy(_, points):
+            return points
+        case Agreement(left) | Aliveness(left):
+            return (left,)
+        case _:
+            return ()
 
 
 class Solver:
@@ -234,6 +245,7 @@ def _rigid(case: Case, solved: Solved) -> list[Case]:
             return []
         for point in sorted(points):
             forbids = Forbids(case.forbidden)
+            other_branches(case.scene, forbids, label, stance)
             for variable, value in zip(inputs, point, strict=True):
                 for state in states_with(case.scene, stance.role, variable):
                     only(case.scene, forbids, state, variable, value)
@@ -246,18 +258,12 @@ def reaches_point(system: System, claim: Claim, budget: Budget) -> bool:
 
     Parties that the claim calls dishonest are honest here: that nobody gets there with a dishonest one may be the point.
     """
-    match claim.property:
-        case Secrecy(_, points):
-            wanted = points
-        case Agreement(left) | Aliveness(left):
-            wanted = (left,)
-        case _:
-            return True
+    points = judged_points(claim)
     claim = replace(claim, powers=tuple(power for power in claim.powers if not isinstance(power, Dishonest)))
     clauses = system.clauses(claim)
     held = system.held(clauses)
     solver = Solver(budget)
-    return all(solver.solve(reachable(clauses, held, claim, point)).goal is not None for point in wanted)
+    return all(solver.solve(reachable(clauses, held, claim, point)).goal is not None for point in points)
 
 
 def honest_paths(system: System, point: Point | None = None) -> list[int]:

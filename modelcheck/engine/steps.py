@@ -134,7 +134,8 @@ def _extend(clauses: ClauseSet, machine: RoleMachine, draft: _Draft, step: Step)
             if channel in ("public", "secret"):
                 draft.body.extend(clauses.knows(pattern))
             else:
-                draft.body.extend(clauses.knows(pattern, channel_name(sender, machine.role.name)))
+                envelope = enclosed(clauses, machine, sender, machine.role.name, pattern)
+                draft.body.extend(clauses.knows(envelope, channel_name(sender, machine.role.name)))
             yield draft
         case Recall(items):
             record = App("record", tuple(term for _, term in items))
@@ -191,6 +192,14 @@ def channel_name(sender: str, receiver: str) -> str:
     return f"channel {sender} {receiver}"
 
 
+def enclosed(clauses: ClauseSet, machine: RoleMachine, sender: str, receiver: str, term: Term) -> Term:
+    """Return a message on an authentic channel with the names of both ends, as far as this role knows them."""
+    ends = [m.role for name in (sender, receiver) for m in clauses.machines if m.role.name == name]
+    known = {v for state in machine.states for v in state.bound} if machine.role.name else set()
+    names = tuple(name if name in known else clauses.fresh(name.sort) for role in ends for name in role.own)
+    return App("envelope", (*names, term))
+
+
 def record_name(role: str, names: tuple[str, ...]) -> str:
     """Return the name of the store from which a role recalls values of these names."""
     return f"record {simple(role)} {' '.join(names)}"
@@ -217,7 +226,8 @@ def expose_block(clauses: ClauseSet, block: Block, recalls: set[tuple[str, ...]]
                     _expose_protected(clauses, machine, predicate, block.end, term, receiver)
                 if channel in ("authentic", "secure"):
                     place = channel_name(machine.role.name, receiver)
-                    clauses.exposures.append(Exposure(place, predicate, term, (), (), term, block.end))
+                    envelope = enclosed(clauses, machine, machine.role.name, receiver, term)
+                    clauses.exposures.append(Exposure(place, predicate, envelope, (), (), term, block.end))
             case Keep(items):
                 values = dict(items)
                 for names in sorted(recalls):

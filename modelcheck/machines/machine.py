@@ -39,6 +39,14 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
+class Choose:
+    """Decide freely to take the branch with this label, or the other one."""
+
+    label: str
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Receive:
     """Receive a message of this shape; ``names`` are the messages and bare data in it."""
 
@@ -100,7 +108,7 @@ class Reach:
     span: Span = field(compare=False)
 
 
-Step: TypeAlias = Create | Pick | Receive | Send | Guard | Keep | Recall | Reach
+Step: TypeAlias = Create | Pick | Choose | Receive | Send | Guard | Keep | Recall | Reach
 
 
 @dataclass(frozen=True, slots=True)

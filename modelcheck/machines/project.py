@@ -13,6 +13,7 @@ from dataclasses import replace as replace_role
 from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label
 from modelcheck.machines.machine import (
+    Choose,
     Create,
     Guard,
     Keep,
@@ -28,6 +29,7 @@ from modelcheck.machines.machine import (
 from modelcheck.machines.view import Contradiction, TooLarge, View
 from modelcheck.protocol.model import (
     Checked,
+    Chosen,
     Created,
     Event,
     Family,
@@ -96,6 +98,8 @@ class _Walk:
                 self.compare(self.view.settle(), event.span)
             case Picked(role=role) if role == mine:
                 self.pick(event)
+            case Chosen(role, label, taken) if role == mine:
+                self.add(Choose(label, taken))
             case Sent(sender=sender) if sender == mine:
                 self.send(event)
             case Sent(receiver=receiver) if receiver == mine:

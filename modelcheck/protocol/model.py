@@ -83,6 +83,16 @@ class Picked:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """A role takes a decision of its own: the branch with this label, or the other one."""
+
+    role: str
+    label: str
+    taken: bool
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """One role sends to another; ``names`` are the messages and bare data in it, as claims may name them."""
 
@@ -135,7 +145,7 @@ class Reached:
     span: Span = field(compare=False)
 
 
-Event: TypeAlias = Created | Picked | Sent | Checked | Kept | Recalled | Reached
+Event: TypeAlias = Created | Picked | Chosen | Sent | Checked | Kept | Recalled | Reached
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from modelcheck import rules
 from modelcheck.protocol.evaluate import Evaluator, MessageRecord
 from modelcheck.protocol.model import (
     Checked,
+    Chosen,
     Created,
     Event,
     Kept,
@@ -297,9 +298,11 @@ class _Walk(Evaluator):
         match decision:
             case tree.When(condition):
                 return self.holds(condition)
-            case tree.Chooses(role, _):
-                self.role(role)
-                return self.decisions.decide()
+            case tree.Chooses(role, label, span):
+                taken = self.decisions.decide()
+                if self.role(role):
+                    self.events.append(Chosen(role.text, label.text, taken, span))
+                return taken
             case tree.Opens(role, target):
                 self.role(role)
                 part = self.lookup(target)
@@ -575,5 +578,5 @@ def _mapped(event: Event, change: Callable[[Term], Term]) -> Event:
             return with_changes(event, items=tuple((name, change(term)) for name, term in items))
         case Reached(term=term):
             return with_changes(event, term=None if term is None else change(term))
-        case Created():
+        case Created() | Chosen():
             return event

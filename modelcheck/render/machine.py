@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelcheck.machines.machine import Create, Guard, Keep, Pick, Reach, Recall, Receive, RoleMachine, Send, Step
+from modelcheck.machines.machine import (
+    Choose,
+    Create,
+    Guard,
+    Keep,
+    Pick,
+    Reach,
+    Recall,
+    Receive,
+    RoleMachine,
+    Send,
+    Step,
+)
 from modelcheck.protocol.terms import show
 
 WIDTH = 110
@@ -41,6 +53,8 @@ def describe(step: Step) -> str:
             how = {"any": "", "member": " in ", "best": " best in "}[rule] + ", ".join(map(show, sources))
             only = f" among {', '.join(allowed)}" if allowed else ""
             return f"picks {show(value)}{how}{only}"
+        case Choose(label, taken):
+            return f"chooses {label}" if taken else f"does not choose {label}"
         case Receive(pattern, names, _, sender):
             return f"receives {_titles(names)} from {sender}: {show(pattern)}"
         case Send(term, names, _, receiver):

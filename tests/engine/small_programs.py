@@ -81,9 +81,7 @@ def is_evidence(program: Program, start: Relations, relations: Relations) -> boo
     return (
         points(start) <= facts
         and all(fact in facts for clause in program.clauses for fact in consequences(program, clause, facts))
-        and not any(
-            True for goal in program.goals for _ in solutions(goal.body, goal.masks, goal.differ, facts)
-        )
+        and not any(True for goal in program.goals for _ in solutions(goal.body, goal.masks, goal.differ, facts))
     )
 
 
@@ -153,14 +151,10 @@ def programs(draw: st.DrawFn) -> tuple[Program, dict[int, tuple[Box, ...]]]:
 
 
 @st.composite
-def corruptions(
-    draw: st.DrawFn, columns: tuple[tuple[Mask, ...], ...], boxes: Relations
-) -> dict[int, tuple[Box, ...]]:
+def corruptions(draw: st.DrawFn, columns: tuple[tuple[Mask, ...], ...], boxes: Relations) -> dict[int, tuple[Box, ...]]:
     """The relations with boxes dropped and single values added to or taken from masks."""
     damaged = {predicate: list(some) for predicate, some in boxes.items()}
-    for predicate in (
-        draw(st.lists(st.sampled_from(sorted(damaged)), min_size=1, max_size=3)) if damaged else ()
-    ):
+    for predicate in draw(st.lists(st.sampled_from(sorted(damaged)), min_size=1, max_size=3)) if damaged else ():
         if damaged[predicate]:
             at = draw(st.integers(0, len(damaged[predicate]) - 1))
             box = damaged[predicate].pop(at)

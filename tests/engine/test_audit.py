@@ -61,9 +61,7 @@ def test_fixpoints_are_closed(drawn: Drawn, exact: bool) -> None:
 
 @settings(deadline=None, max_examples=150)
 @given(programs(), st.data())
-def test_corrupted_evidence_is_rejected_exactly_if_it_proves_nothing(
-    drawn: Drawn, data: st.DataObject
-) -> None:
+def test_corrupted_evidence_is_rejected_exactly_if_it_proves_nothing(drawn: Drawn, data: st.DataObject) -> None:
     """audit(corrupted) accepts iff it is still closed, includes the start and excludes the goals."""
     program, start = drawn
     relations = solve(program, start=start, budget=Budget(10**6)).relations
@@ -197,10 +195,10 @@ def test_forbidden_boxes_do_not_excuse_a_missing_start_fact() -> None:
     assert report.failures == (NotIncluded(0, 0, (1,)),)
 
 
-def test_a_spent_budget_is_a_finding_and_reproduces() -> None:
+def test_a_spent_budget_is_a_failure_and_reproduces() -> None:
     reports = [audit([Stage(PROGRAM, RELATIONS)], 10) for _ in range(2)]
     assert reports[0] == reports[1]
-    assert reports[0].failures == (BudgetSpent(0, 0), BudgetSpent(0, 1), BudgetSpent(0, None))
+    assert reports[0].failures == (BudgetSpent(0),)
 
 
 @pytest.mark.parametrize(
@@ -261,9 +259,7 @@ def test_every_start_box_and_every_earlier_box_is_looked_at() -> None:
         kept = Stage(program, {0: boxes[:missing] + boxes[missing + 1 :]})
         started = dataclasses.replace(kept, start={0: boxes})
         assert audit([started], PLENTY).failures == (NotIncluded(0, 0, (missing, missing)),)
-        assert audit([Stage(program, {0: boxes}), kept], PLENTY).failures == (
-            NotIncluded(1, 0, (missing, missing)),
-        )
+        assert audit([Stage(program, {0: boxes}), kept], PLENTY).failures == (NotIncluded(1, 0, (missing, missing)),)
 
 
 def test_every_box_of_a_goal_is_looked_at() -> None:

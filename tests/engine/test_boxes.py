@@ -49,9 +49,7 @@ def test_a_goal_is_reached_exactly_if_it_has_a_solution_in_the_boxes(drawn: Draw
     for index, goal in enumerate(program.goals):
         expected = set(solutions(goal.body, goal.masks, goal.differ, model))
         found = [
-            point
-            for masks in matches(fixpoint.relations, goal)
-            for point in itertools.product(*map(values, masks))
+            point for masks in matches(fixpoint.relations, goal) for point in itertools.product(*map(values, masks))
         ]
         assert set(found) == expected
         assert (index in fixpoint.reached) == bool(expected)

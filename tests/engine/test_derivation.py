@@ -112,9 +112,7 @@ def test_a_short_derivation_is_preferred() -> None:
 
 
 def test_an_equality_that_the_cheap_mode_forgot_has_no_derivation() -> None:
-    program = Program(
-        ((ALL, ALL),), (Clause(Atom(0, (0, 0)), (), (A | B,)),), (Goal((Atom(0, (0, 1)),), (A, B)),)
-    )
+    program = Program(((ALL, ALL),), (Clause(Atom(0, (0, 0)), (), (A | B,)),), (Goal((Atom(0, (0, 1)),), (A, B)),))
     cheap = solve(program, budget=budget())
     assert cheap.reached == (0,)
     assert explain([(program, cheap)], 0, budget()) is None
@@ -142,9 +140,7 @@ def test_a_fact_comes_from_a_record_that_really_has_it() -> None:
 
 
 def test_the_values_of_a_goal_respect_an_equality_that_the_cheap_mode_forgot() -> None:
-    program = Program(
-        ((ALL, ALL),), (Clause(Atom(0, (0, 0)), (), (A | B,)),), (Goal((Atom(0, (0, 1)),), (A | B, B)),)
-    )
+    program = Program(((ALL, ALL),), (Clause(Atom(0, (0, 0)), (), (A | B,)),), (Goal((Atom(0, (0, 1)),), (A | B, B)),))
     derivation = explain([(program, solve(program, budget=budget()))], 0, budget())
     assert derivation == Derivation((Step(0, (1, 1), 0, 0, ()),), (0,), (1, 1))
 

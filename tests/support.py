@@ -1,0 +1,47 @@
+"""What tests share: specs from text, verdicts of their claims."""
+
+from __future__ import annotations
+
+from modelcheck.options import Options
+from modelcheck.pipeline import ClaimTask, Library, check_claim
+from modelcheck.protocol.resolve import Resolver
+from modelcheck.source import Source
+from modelcheck.syntax.load import parse
+from modelcheck.verdict import ClaimResult
+
+FAST = Options(audit=False)
+
+
+def library(text: str) -> Library:
+    """The protocols of a text; raises SpecRejected like a file would."""
+    return Library((), Resolver([parse(Source("test.flow", text))]).all(), ())
+
+
+def tasks(text: str) -> list[ClaimTask]:
+    """A task for every claim of a text."""
+    found = library(text)
+    return [ClaimTask("test.flow", found, p, claim) for p in found.protocols for claim in p.claims]
+
+
+def results(text: str, options: Options = FAST) -> dict[str, ClaimResult]:
+    """The result of every claim, by ``protocol.claim``."""
+    return {f"{task.protocol}.{task.claim}": check_claim(task, options) for task in tasks(text)}
+
+
+SIGNED = """\
+protocol p "signed Diffie-Hellman"
+  role Client is client given server
+  role Server is server
+  key signing(Name): SigningKey certified
+flow
+  Client creates x: Exponent
+  Client -> Server: Hello { name: client, share: g^x }
+  Server creates y: Exponent
+  let k = kdf(g^(x*y), client, server)
+  Server -> Client: Reply { share: g^y, proof: sign(signing(server), "server", g^x, g^y, client) }
+  Client accepts
+  Client -> Server: Proof { sign(signing(client), "client", g^y, g^x, server) }
+  Server accepts
+claims
+"""
+"""A small protocol without its claims."""
