@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -26,12 +27,12 @@ PATH = click.Path(path_type=Path)
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="modelcheck")
 def main() -> None:
-    r"""Check what a handshake promises: write it as a .flow spec, learn whether its claims hold.
+    """Check what a handshake promises: write it as a .flow spec, learn whether its claims hold.
 
     \b
     Start with:   modelcheck new my_protocol
                   modelcheck check my_protocol.flow
-    """
+    """  # noqa: D301 (click keeps the lines of a paragraph that starts with this control character)
 
 
 @main.command()
@@ -49,13 +50,19 @@ def check(
     paths: tuple[Path, ...], claim: str | None, style: str, budget: int, timeout: float | None, no_audit: bool,
     save_evidence: Path | None, verbose: bool,
 ) -> None:  # fmt: skip
-    r"""Check the claims of spec files or folders (default: this folder).
+    """Check the claims of spec files or folders (default: this folder).
 
     \b
     Exit code: 0 every claim as expected     1 some claim not as expected
                2 a spec was rejected         3 something is undecided
                5 no claims were found      101 internal error, 130 interrupted
-    """
+
+    \b
+    Examples:  modelcheck check specs
+               modelcheck check handshake.flow --claim server_auth --verbose
+               modelcheck check specs --format json > report.json
+               modelcheck check specs --save-evidence evidence
+    """  # noqa: D301 (as above)
     from modelcheck.options import Options
     from modelcheck.pipeline import find_specs, open_library, select_claims
     from modelcheck.verdict import exit_code
@@ -63,6 +70,8 @@ def check(
     files = find_specs(paths or (Path("."),))
     library = open_library(files)
     tasks = select_claims(library, files, claim)
+    if claim is not None and not tasks:
+        _say_unknown_claim(claim, select_claims(library, files, None))
     options = Options(budget=budget, audit=not no_audit, timeout=timeout)
     results: list[ClaimResult] = []
     stream = _checked(tasks, options, save_evidence, results)
@@ -75,6 +84,15 @@ def check(
     else:
         _report_text(stream, tasks, results, verbose=verbose)
     sys.exit(exit_code(results))
+
+
+def _say_unknown_claim(pattern: str, tasks: Sequence[ClaimTask]) -> None:
+    """Say on standard error that no claim has this label, and which one may be meant."""
+    from modelcheck.diagnostics import did_you_mean
+
+    labels = [label for task in tasks for label in (task.claim, f"{task.protocol}.{task.claim}")]
+    hint = did_you_mean(pattern, labels) or "`modelcheck check` without --claim lists them all"
+    click.echo(f"error: no claim is called `{pattern}`; {hint}", err=True)
 
 
 def _checked(
@@ -190,8 +208,8 @@ def new(name: str) -> None:
     from modelcheck.files import write_atomically
     from modelcheck.starter import starting_spec
 
-    stem = Path(name).stem if name.endswith(".flow") else name
-    if not stem.replace("_", "").isalnum() or not stem[0].isalpha():
+    stem = name.removesuffix(".flow")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", stem):
         raise click.UsageError(f"`{stem}` is no name for a protocol: use letters, digits and `_`")
     path = Path(f"{stem}.flow")
     if path.exists():
@@ -226,15 +244,16 @@ def run(arguments: Sequence[str] | None = None) -> None:
         count = len(rejected.diagnostics)
         click.echo(f"{count} error{'s' if count != 1 else ''}; `modelcheck explain CODE` tells more", err=True)
         sys.exit(REJECTED)
-    except click.exceptions.Abort:
-        click.echo("interrupted", err=True)
-        sys.exit(INTERRUPTED)
-    except KeyboardInterrupt:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
     except click.ClickException as problem:
         problem.show()
         sys.exit(REJECTED)
+    except BrokenPipeError:
+        # Whoever read the output has stopped; without this the interpreter complains when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(INTERRUPTED)
     except OSError as problem:
         click.echo(f"error: {problem.strerror or problem}: {problem.filename or ''}", err=True)
         sys.exit(REJECTED)

@@ -188,22 +188,22 @@ class _Batch:
         self.suspects: dict[Literal, _Suspect] = {}
         self.checks = 0
 
-    def ask(self, number: int, session: _Session) -> Iterator[Failure]:
+    def ask(self, number: int, session: _Session) -> list[Failure]:
         """What fails, at most one failure for each predicate and one for the goals."""
         self.question.finish()
-        while self.suspects:
-            answer = session.ask(self.question, self.suspects)
+        found: dict[Literal, Failure] = {}
+        suspects = self.suspects
+        while suspects:
+            answer = session.ask(self.question, suspects)
             if isinstance(answer, BudgetSpent):
-                yield BudgetSpent(number)
-                return
+                return [*(found[selector] for selector in sorted(found)), BudgetSpent(number)]
             if answer is None:
                 break
-            found = self.suspects[answer.selector]
-            yield found.failure(number, answer)
-            self.suspects = {
-                selector: one for selector, one in self.suspects.items() if one.predicate != found.predicate
-            }
+            guilty = suspects[answer.selector]
+            found[answer.selector] = guilty.failure(number, answer)
+            suspects = {key: one for key, one in suspects.items() if one.predicate != guilty.predicate}
         session.checks += self.checks
+        return [found[selector] for selector in sorted(found)]
 
     def add_predicate(self, predicate: int, clauses: Sequence[int], included: tuple[Box, ...]) -> None:
         """Nothing; the question asks for a point that the clauses or the included boxes have and the boxes miss."""
@@ -228,7 +228,7 @@ class _Batch:
         slots: dict[int, _Variable] = {}
         for slot, variable in zip(clause.head.slots, head, strict=True):
             slots.setdefault(slot, variable)
-        selector = self._conditions(clause, slots)
+        selector = self._conditions(clause, slots, head)
         if selector is None:
             return
         columns = self.stage.program.columns[clause.head.predicate]
@@ -242,15 +242,17 @@ class _Batch:
     def add_goal(self, index: int, goal: Goal) -> None:
         """Nothing; the question asks for a point of the goal inside the boxes."""
         slots: dict[int, _Variable] = {}
-        selector = self._conditions(goal, slots)
+        selector = self._conditions(goal, slots, ())
         if selector is not None:
             self.suspects[selector] = _Suspect(None, None, index, goal.masks, slots)
         self.checks += 1
 
-    def _conditions(self, one: Clause | Goal, slots: dict[int, _Variable]) -> Literal | None:
+    def _conditions(
+        self, one: Clause | Goal, slots: dict[int, _Variable], head: tuple[_Variable, ...]
+    ) -> Literal | None:
         """A literal that implies the body, the masks and the conditions; None if they cannot hold.
 
-        ``slots`` gains a variable for every slot that matters and has none yet. Variables are shared between the
+        ``slots`` gains a variable, none of the ``head``, for every slot that matters and has none yet. Variables are shared between the
         clauses of a question, since only one clause has to be violated.
         """
         relations, question = self.stage.relations, self.question
@@ -259,7 +261,7 @@ class _Batch:
         read = [slot for atom in one.body for slot in atom.slots]
         read += [slot for differ in one.differ for slot in (differ.left, differ.right)]
         missing = [slot for slot in dict.fromkeys(read) if slot not in slots]
-        added = question.point([one.masks[slot] for slot in missing], slots.values())
+        added = question.point([one.masks[slot] for slot in missing], head)
         slots.update(zip(missing, added, strict=True))
         selector = question.literal()
         for slot, variable in slots.items():
@@ -414,7 +416,8 @@ class _Question:
     def _classify(self, variable: _Variable, classes: list[Mask]) -> None:
         variable.classes = {value: self.literal() for value in classes}
         literals = list(variable.classes.values())
-        self.require(*literals)
+        if literals:  # a variable without values makes its own conditions false, not those of others
+            self.require(*literals)
         self._at_most_one(literals)
         for mask, member in variable.members.items():
             inside = [literal for value, literal in variable.classes.items() if value & mask]
@@ -546,7 +549,7 @@ def _malformed(stage: Stage) -> str | None:
 def _is_box(box: Box, columns: tuple[Mask, ...]) -> bool:
     if len(box) != len(columns):
         return False
-    return not any([mask & ~full for mask, full in zip(box, columns, strict=True)])
+    return not any(mask & ~full for mask, full in zip(box, columns, strict=True))
 
 
 def _fits(one: Clause | Goal, atoms: tuple[Atom, ...], columns: tuple[tuple[Mask, ...], ...]) -> bool:

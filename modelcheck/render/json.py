@@ -40,7 +40,7 @@ def _result(result: ClaimResult) -> dict[str, Any]:
         "claim": result.claim,
         "kind": result.kind,
         "text": result.text,
-        "verdict": verdict_word(result.verdict),
+        "verdict": "holds" if isinstance(result.verdict, Holds) else verdict_word(result.verdict),
         "expected": result.expected,
         "reason": result.reason,
         "ok": result.ok,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from modelcheck.verdict import (
     ClaimResult,
@@ -22,7 +22,7 @@ def claim_line(result: ClaimResult) -> str:
     word = verdict_word(result.verdict)
     expected = "as expected" if result.ok else f"expected {'an attack' if result.expected == 'attack' else 'to hold'}"
     cited = f"  {', '.join(result.sources)}" if result.sources else ""
-    return f"  {mark}  {result.claim:<20} {word:<18} {expected:<19} {result.seconds * 1000:7.0f} ms{cited}"
+    return f"  {mark}  {result.claim:<20} {word:<19} {expected:<19} {result.seconds * 1000:7.0f} ms{cited}"
 
 
 def details(result: ClaimResult, *, verbose: bool) -> Iterator[str]:
@@ -59,14 +59,3 @@ def summary(results: Sequence[ClaimResult]) -> str:
     return (
         f"{len(results)} claim{plural}: {counts}; {outcome}; prover {proving:.2f} s, audit {auditing:.2f} s"
     )
-
-
-def report(results: Iterable[ClaimResult], *, verbose: bool) -> Iterator[str]:
-    """Yield the lines for claims, under a heading for each protocol."""
-    heading = ""
-    for result in results:
-        if result.protocol != heading:
-            heading = result.protocol
-            yield f"{result.protocol}  ({result.file})"
-        yield claim_line(result)
-        yield from details(result, verbose=verbose)

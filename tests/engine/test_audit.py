@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from modelcheck.engine.audit import (
     AuditReport,
     BudgetSpent,
+    Failure,
     GoalReached,
     Malformed,
     NotClosed,
@@ -152,6 +154,14 @@ def test_a_repeated_head_slot_asks_for_equal_columns_only() -> None:
     assert failures({0: ((A, A), (B, A))}, program) == [(NotClosed, 0)]
 
 
+def test_a_slot_outside_of_the_head_is_free_of_its_columns() -> None:
+    """The head repeats slot 1; slot 2 of the body is none of its columns and may have another value."""
+    clause = Clause(Atom(0, (0, 1, 1)), (Atom(0, (0, 0, 0)), Atom(0, (2, 0, 0))), (A | B, A | B, A | B))
+    program = Program(((ALL, ALL, ALL),), (clause,))
+    assert failures({0: ((B, B, B),)}, program) == [(NotClosed, 0)]
+    assert failures({0: ((B, A, A), (B, B, B))}, program) == []
+
+
 @pytest.mark.parametrize(("unique", "accepted"), [(ALL, True), (B | C, False)])
 def test_only_unique_values_cannot_differ_from_themselves(unique: int, accepted: bool) -> None:
     goal = Goal((Atom(0, (0,)), Atom(0, (1,))), (ALL, ALL), (Differ(0, 1, unique),))
@@ -267,3 +277,70 @@ def test_every_box_of_a_goal_is_looked_at() -> None:
     for value in (A, B, C):
         program = Program(((ALL, ALL),), (), (Goal((Atom(0, (0, 1)),), (value, ALL)),))
         assert failures({0: boxes}, program) == [(GoalReached, 0)]
+
+
+@pytest.mark.parametrize("blank", [(0,), (ALL, 0), (0, 0)])
+def test_a_predicate_that_cannot_hold_excuses_no_other(blank: tuple[int, ...]) -> None:
+    """A column without values has no point; what the other predicates miss is found all the same."""
+    impossible = Clause(Atom(0, tuple(range(len(blank)))), (), (A,) * len(blank))
+    fact, goal = Clause(Atom(1, (0,)), (), (A | B,)), Goal((Atom(1, (0,)),), (B,))
+    program = Program((blank, (ALL,)), (impossible, fact))
+    assert failures({1: ((A | B,),)}, program) == []
+    assert failures({1: ((A,),)}, program) == [(NotClosed, 1)]
+    assert failures({1: ((A | B,),)}, dataclasses.replace(program, goals=(goal,))) == [(GoalReached, 0)]
+    started = Stage(program, {1: ((A | B,),)}, start={1: ((C,),)})
+    assert audit([started], PLENTY).failures == (NotIncluded(0, 1, (2,)),)
+
+
+def test_a_predicate_that_holds_everywhere_excuses_no_other() -> None:
+    """Nothing is outside of a full predicate, or of one without columns that is true."""
+    whole, true = Clause(Atom(0, (0,)), (), (ALL,)), Clause(Atom(1, ()), (), ())
+    fact = Clause(Atom(2, (0,)), (Atom(1, ()),), (A | B,))
+    program = Program(((ALL,), (), (ALL,)), (whole, true, fact))
+    relations: Relations = {0: ((ALL,),), 1: ((),)}
+    assert failures({**relations, 2: ((A | B,),)}, program) == []
+    assert failures({**relations, 2: ((A,),)}, program) == [(NotClosed, 2)]
+
+
+def test_long_evidence_is_asked_about_in_parts_and_every_part_counts() -> None:
+    """A chain of predicates, too long for one question: what is wrong anywhere is found."""
+    length, boxes = 60, ((A, A), (B, B), (C, C))
+    steps = tuple(
+        Clause(Atom(at + 1, (0, 1)), (Atom(at, (0, 1)), Atom(at, (1, 0))), (ALL, ALL)) for at in range(length)
+    )
+    goal = Goal((Atom(length, (0, 1)),), (A, B))
+    program = Program(((ALL, ALL),) * (length + 1), steps, (goal,))
+    good = dict.fromkeys(range(length + 1), boxes)
+    assert audit([Stage(program, good)], PLENTY) == AuditReport(length + 1, (), ANY)
+    for at in (1, length // 2, length):
+        assert failures({**good, at: boxes[:2]}, program) == [(NotClosed, at - 1)]
+    twice = {**good, 5: boxes[:2], 50: boxes[1:], length: (*boxes, (A, B))}
+    assert failures(twice, program) == [(NotClosed, 4), (NotClosed, 49), (GoalReached, 0)]
+
+
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [
+        (NotClosed(0, 3, (1, 2)), "clause 3 leaves the boxes of stage 0 at (1, 2)"),
+        (NotIncluded(1, 3, (1, 2)), "the boxes of stage 1 miss what predicate 3 starts with at (1, 2)"),
+        (GoalReached(0, 3, (1, 2)), "goal 3 holds in the boxes of stage 0 at (1, 2)"),
+        (Malformed(0, "it has no columns"), "stage 0 is malformed: it has no columns"),
+        (BudgetSpent(1), "the budget of the audit ended in stage 1"),
+    ],
+)
+def test_a_failure_reads_as_a_phrase(failure: Failure, text: str) -> None:
+    assert str(failure) == text
+
+
+def test_the_budget_bounds_the_solver_as_well() -> None:
+    """Five pigeons in four holes: short to ask, long to refute."""
+    holes, full = 4, 0b1111
+    apart = tuple(Differ(left, right, full) for left in range(holes + 1) for right in range(left))
+    body = tuple(Atom(0, (slot,)) for slot in range(holes + 1))
+    program = Program(((full,),), (), (Goal(body, (full,) * (holes + 1), apart),))
+    stage = Stage(program, {0: ((full,),)})
+    enough = audit([stage], PLENTY)
+    assert enough.accepted
+    assert audit([stage], enough.spent + 1).accepted
+    assert audit([stage], enough.spent // 2) == audit([stage], enough.spent // 2)
+    assert audit([stage], enough.spent // 2).failures == (BudgetSpent(0),)

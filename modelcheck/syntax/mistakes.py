@@ -1,0 +1,148 @@
+"""What a syntax error probably is: typical mistakes by example, misspelt words, and what could stand there instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+WORDS = (
+    "protocol", "variant", "compose", "include", "source", "continues", "after", "role", "key", "values", "define",
+    "size", "flow", "claims", "creates", "renews", "picks", "keeps", "recalls", "checks", "accepts", "stops", "let",
+    "stage", "transcript", "restarts", "alt", "opt", "else", "end", "forward", "replace", "drop", "add", "secret",
+    "agrees", "with", "finds", "alive", "identifies", "indistinguishable", "unlinkable", "resists", "guessing",
+    "reachable", "despite", "against", "expect", "attack", "holds", "leak", "weak", "dishonest", "unchecked",
+    "possession", "injectively", "certified", "published", "unordered", "given", "hosts", "held", "when", "without",
+)  # fmt: skip
+"""The words of the language that a mistake can be about."""
+
+EXAMPLES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("the flow is missing", "write `flow` and the messages before `claims`", (
+        "protocol p\n role A\nclaims\n c: secret x at A",
+        "protocol p\n role A\n key k(Name): Psk\nclaims\n c: secret x at A",
+    )),
+    ("the flow has no `flow` above it", "put a line `flow` between the declarations and the first statement", (
+        "protocol p\n role A\n A creates x: Nonce",
+        "protocol p\n role A\n A -> B: M { x }",
+        "protocol p\n role A\n let k = x",
+    )),
+    ("a flow needs at least one statement", "write who sends what to whom: `A -> B: M { ... }`", (
+        "protocol p\n role A\nflow\nclaims\n c: secret x at A",
+        "protocol p\n role A\nflow\n",
+    )),
+    ("a branch is not closed", "write `end` after the last statement of the block", (
+        "protocol p\nflow\n opt A chooses x\n A accepts\nclaims\n c: secret x at A",
+        "protocol p\nflow\n alt A chooses x\n A accepts\n else\n A stops\nclaims\n c: secret x at A",
+        "protocol p\nflow\n opt A chooses x\n A accepts\n",
+    )),
+    ("`alt` has two branches", "write `else` and the other branch, or `opt` if there is none", (
+        "protocol p\nflow\n alt A chooses x\n A accepts\n end\n",
+    )),
+    ("a claim has no label", "write `name: ` before the claim", (
+        "protocol p\nflow\n A accepts\nclaims\n secret x at A",
+        "protocol p\nflow\n A accepts\nclaims\n A agrees with B",
+        "protocol p\nflow\n A accepts\nclaims\n reachable A accepts",
+    )),
+    ("`expect` is followed by a verdict", 'write `expect attack "why"` or `expect holds`', (
+        'protocol p\nflow\n A accepts\nclaims\n c: secret x at A expect "why"',
+        "protocol p\nflow\n A accepts\nclaims\n c: secret x at A expect fails",
+        "protocol p\nflow\n A accepts\nclaims\n c: secret x at A expect",
+    )),
+    ("a secrecy claim says where it is judged", "write `secret x at Role`", (
+        "protocol p\nflow\n A accepts\nclaims\n c: secret x\n",
+        "protocol p\nflow\n A accepts\nclaims\n c: secret x despite leak of y",
+        "protocol p\nflow\n A accepts\nclaims\n c: secret x expect holds",
+    )),
+    ("an agreement is written `A agrees with B on x`", "write `with`", (
+        "protocol p\nflow\n A accepts\nclaims\n c: A agrees B on x",
+        "protocol p\nflow\n A accepts\nclaims\n c: A agrees on x",
+    )),
+    ("a leak is written `leak of x`", "write `of`", (
+        "protocol p\nflow\n A accepts\nclaims\n c: secret x at A despite leak x",
+        "protocol p\nflow\n A accepts\nclaims\n c: secret x at A despite leak k(a)",
+    )),
+    ("powers of the attacker are joined by `and`", "write `despite leak of x and weak dh`", (
+        "protocol p\nflow\n A accepts\nclaims\n c: secret x at A despite leak of x, leak of y",
+        "protocol p\nflow\n A accepts\nclaims\n c: secret x at A despite weak dh, weak kem",
+    )),
+    ("a created value has a sort", "write `R creates x: Nonce`", (
+        "protocol p\nflow\n A creates x\n A accepts",
+        "protocol p\nflow\n A creates x, y: Nonce",
+        "protocol p\nflow\n A creates x\n",
+    )),
+    ("`let` gives a name to a term with `=`", "write `let k = ...`", (
+        "protocol p\nflow\n let k kdf(x)",
+        "protocol p\nflow\n let k: kdf(x)",
+    )),
+    ("a message has a name after the colon", "write `A -> B: Name { ... }`", (
+        "protocol p\nflow\n A -> B { x }",
+        "protocol p\nflow\n A -> B Hello { x }",
+    )),
+    ("the fields of a message stand in braces", "write `Name { field: value }`", (
+        "protocol p\nflow\n A -> B: Hello\n A accepts",
+        "protocol p\nflow\n A -> B: Hello\nclaims\n c: secret x at A",
+        "protocol p\nflow\n A -> B: Hello, x",
+    )),
+    ("a brace is not closed", "write `}` after the last field", (
+        "protocol p\nflow\n A -> B: Hello { x: x\n A accepts",
+        "protocol p\nflow\n A -> B: Hello { x: x\nclaims\n c: secret x at A",
+        "protocol p\nflow\n A -> B: Hello { x\n",
+        "protocol p\nflow\n A -> B: Hello { x: y\n",
+    )),
+    ("a bracket is not closed", "write `)` after the last argument", (
+        "protocol p\nflow\n let k = kdf(x\n A accepts",
+        "protocol p\nflow\n let k = kdf(x, y\nclaims",
+        "protocol p\nflow\n let k = kdf(x\n",
+        "protocol p\nflow\n A -> B: M { f: kdf(x }",
+    )),
+    ("a key family is indexed by names", "write `key k(Name): SigningKey`", (
+        "protocol p\n key k: SigningKey\nflow",
+        "protocol p\n key k(): SigningKey\nflow",
+    )),
+    ("a key family has a sort", "write `key k(Name): SigningKey`", (
+        "protocol p\n key k(Name)\nflow",
+        "protocol p\n key k(Name) certified\nflow",
+    )),
+    ("a finite sort lists its values", "write `values Mode = a, b`", (
+        "protocol p\n values Mode\nflow",
+        "protocol p\n values Mode: a, b\nflow",
+    )),
+    ("a source is a text in double quotes", 'write `source "RFC 8446" "section 2"`', (
+        "protocol p\n source RFC8446\nflow",
+        "protocol p\n source\nflow",
+    )),
+    ("`let ... when` needs both values", "write `let x = t when c else u`", (
+        "protocol p\nflow\n let x = y when m = a\n A accepts",
+        "protocol p\nflow\n let x = y when m = a\nclaims",
+    )),
+    ("statements stand in the flow", "move it above `claims`", (
+        "protocol p\nflow\n A accepts\nclaims\n c: secret x at A\n A accepts",
+        "protocol p\nflow\n A accepts\nclaims\n c: secret x at A\n A -> B: M { x }",
+        "protocol p\nflow\n A accepts\nclaims\n c: secret x at A\n let x = y",
+    )),
+    ("a variant names its base", "write `variant v of base`", (
+        "variant v\n drop x",
+        "variant v base\n drop x",
+    )),
+    ("a variant edits its base", "write `replace`, `drop` or `add`", (
+        "variant v of p\nclaims\n c: expect attack",
+        "variant v of p\nflow\n A accepts",
+    )),
+    ("a protocol has a name", "write `protocol name`", ('protocol "title"', "protocol\n role A", "protocol")),
+    ("a stage is written `stage 1 key k = ...`", "write `key` and a name", (
+        "protocol p\nflow\n stage 1 k = kdf(x)",
+        "protocol p\nflow\n stage k = kdf(x)",
+    )),
+    ("`protected` messages need their key", "write `encrypted(k) { ... }`", (
+        "protocol p\nflow\n A -> B: encrypted { x }, { y }",
+    )),
+)  # fmt: skip
+"""Sentence, hint, and texts that stop where the mistake is noticed."""
+
+
+def misspelt(word: str, expected: Iterable[str]) -> str | None:
+    """Return the word of the language that ``word`` is probably meant to be, preferring those that could stand there."""
+    if word in WORDS or len(word) < 3:
+        return None
+    close = get_close_matches(word, [w for w in WORDS if w in set(expected)], n=1, cutoff=0.7)
+    close = close or get_close_matches(word, WORDS, n=1, cutoff=0.8)
+    return close[0] if close else None

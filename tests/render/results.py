@@ -1,0 +1,30 @@
+"""Results that the tests of the renderings share, one for each verdict."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from modelcheck.verdict import ClaimResult, Holds, NotSupported, PossibleAttack, Undecided, Vacuous, Verdict
+
+
+def result(
+    verdict: Verdict, *, claim: str = "server_auth", expected: Literal["holds", "attack"] = "holds", reason: str = "",
+    sources: tuple[str, ...] = (),
+) -> ClaimResult:  # fmt: skip
+    """Return a result that took 12 ms, and 250 ms of audit if it was audited."""
+    audit_seconds = 0.25 if isinstance(verdict, Holds) and verdict.audited else 0.0
+    return ClaimResult(
+        "a.flow", "p", claim, "agreement", "Client agrees with Server on k", verdict, expected, reason, 0.0124,
+        audit_seconds, ("messages keep their format",), sources)  # fmt: skip
+
+
+HOLDS = result(Holds(audited=True, questions=29), sources=("T13-06", "T13-10"))
+NOT_AUDITED = result(Holds(audited=False, questions=0))
+ATTACK = result(
+    PossibleAttack(("Client sends Hello", "the attacker takes g^x"), "so the attacker knows `k`"),
+    claim="exponent_lost", expected="attack", reason="one exponent is enough")  # fmt: skip
+UNEXPECTED = result(PossibleAttack(("Client sends Hello", "the attacker takes g^x"), "so the attacker knows `k`"))
+UNDECIDED = result(Undecided("the budget of 5 work units ran out"))
+VACUOUS = result(Vacuous("no session gets to the point that the claim judges"))
+NOT_SUPPORTED = result(NotSupported("unlinkability"))
+SURPRISING_PROOF = result(Holds(audited=True, questions=29), expected="attack", reason="a replay")

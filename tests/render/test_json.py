@@ -1,0 +1,64 @@
+"""The JSON report: the whole document, and the words of each verdict."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from modelcheck import __version__
+from modelcheck.render.json import document, render
+from modelcheck.verdict import ClaimResult
+from tests.render import results
+
+
+def test_the_whole_document() -> None:
+    assert json.loads(render([results.HOLDS])) == {
+        "schema": 1,
+        "tool": {"name": "modelcheck", "version": __version__},
+        "results": [
+            {
+                "file": "a.flow",
+                "protocol": "p",
+                "claim": "server_auth",
+                "kind": "agreement",
+                "text": "Client agrees with Server on k",
+                "verdict": "holds",
+                "expected": "holds",
+                "reason": "",
+                "ok": True,
+                "seconds": 0.0124,
+                "audit_seconds": 0.25,
+                "assumptions": ["messages keep their format"],
+                "sources": ["T13-06", "T13-10"],
+                "evidence": {"invariant": {"audited": True, "questions": 29}},
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("result", "verdict", "evidence"),
+    [
+        (results.NOT_AUDITED, "holds", {"invariant": {"audited": False, "questions": 0}}),
+        (
+            results.UNEXPECTED,
+            "possible attack",
+            {"derivation": {"steps": ["Client sends Hello", "the attacker takes g^x"],
+                            "conclusion": "so the attacker knows `k`"}},
+        ),
+        (results.UNDECIDED, "undecided", {"reason": "the budget of 5 work units ran out"}),
+        (results.VACUOUS, "vacuous", {"reason": "no session gets to the point that the claim judges"}),
+        (results.NOT_SUPPORTED, "not supported yet", {"reason": "unlinkability is not supported yet"}),
+    ],
+)  # fmt: skip
+def test_every_verdict_has_its_word_and_its_evidence(
+    result: ClaimResult, verdict: str, evidence: dict[str, Any]
+) -> None:
+    (entry,) = document([result])["results"]
+    assert (entry["verdict"], entry["evidence"]) == (verdict, evidence)
+
+
+def test_no_claims_are_an_empty_list() -> None:
+    assert document([])["results"] == []

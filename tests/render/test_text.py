@@ -1,0 +1,90 @@
+"""The text report: whole lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelcheck.render.text import claim_line, details, summary
+from modelcheck.verdict import ClaimResult
+from tests.render import results
+
+
+@pytest.mark.parametrize(
+    ("result", "line"),
+    [
+        (results.HOLDS, "  ok    server_auth          holds               as expected              12 ms  T13-06, T13-10"),
+        (results.NOT_AUDITED, "  ok    server_auth          holds (not audited) as expected              12 ms"),
+        (results.ATTACK, "  ok    exponent_lost        possible attack     as expected              12 ms"),
+        (results.UNEXPECTED, "  FAIL  server_auth          possible attack     expected to hold         12 ms"),
+        (results.SURPRISING_PROOF, "  FAIL  server_auth          holds               expected an attack       12 ms"),
+        (results.UNDECIDED, "  FAIL  server_auth          undecided           expected to hold         12 ms"),
+        (results.VACUOUS, "  FAIL  server_auth          vacuous             expected to hold         12 ms"),
+        (results.NOT_SUPPORTED, "  FAIL  server_auth          not supported yet   expected to hold         12 ms"),
+    ],
+)
+def test_one_line_per_claim(result: ClaimResult, line: str) -> None:
+    assert claim_line(result) == line
+
+
+@pytest.mark.parametrize("result", [results.HOLDS, results.NOT_AUDITED, results.ATTACK])
+def test_nothing_more_is_said_about_what_was_expected(result: ClaimResult) -> None:
+    assert list(details(result, verbose=False)) == []
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_an_unexpected_attack_is_shown_with_its_steps(verbose: bool) -> None:
+    assert list(details(results.UNEXPECTED, verbose=verbose)) == [
+        "        Client agrees with Server on k",
+        "          1. Client sends Hello",
+        "          2. the attacker takes g^x",
+        "        so the attacker knows `k`",
+    ]
+
+
+def test_an_expected_attack_is_shown_with_its_steps_and_the_reason_when_asked_for() -> None:
+    assert list(details(results.ATTACK, verbose=True)) == [
+        "        Client agrees with Server on k",
+        "        expected: one exponent is enough",
+        "          1. Client sends Hello",
+        "          2. the attacker takes g^x",
+        "        so the attacker knows `k`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("result", "line"),
+    [
+        (results.UNDECIDED, "        the budget of 5 work units ran out"),
+        (results.VACUOUS, "        no session gets to the point that the claim judges"),
+        (results.NOT_SUPPORTED, "        unlinkability is accepted in specs and not decided by this version"),
+        (results.SURPRISING_PROOF, "        the invariant was confirmed with 29 solver questions in 0.25 s"),
+    ],
+)
+def test_other_surprises_are_explained(result: ClaimResult, line: str) -> None:
+    assert list(details(result, verbose=False)) == ["        Client agrees with Server on k", line]
+
+
+def test_a_proof_without_an_audit_has_no_audit_to_tell_of() -> None:
+    assert list(details(results.NOT_AUDITED, verbose=True)) == ["        Client agrees with Server on k"]
+
+
+def test_the_summary_counts_verdicts_and_keeps_the_times_of_prover_and_audit_apart() -> None:
+    assert summary([results.HOLDS, results.HOLDS, results.ATTACK]) == (
+        "3 claims: 2 holds, 1 possible attack; all as expected; prover 0.04 s, audit 0.50 s"
+    )
+
+
+def test_the_summary_counts_what_was_not_expected() -> None:
+    assert summary([results.HOLDS, results.UNEXPECTED, results.UNDECIDED]) == (
+        "3 claims: 1 holds, 1 possible attack, 1 undecided; 2 not as expected; prover 0.04 s, audit 0.25 s"
+    )
+
+
+def test_the_summary_of_one_claim_is_in_the_singular() -> None:
+    assert summary([results.ATTACK]) == (
+        "1 claim: 1 possible attack; all as expected; prover 0.01 s, audit 0.00 s"
+    )
+
+
+def test_the_summary_of_nothing_says_so() -> None:
+    assert summary([]) == "no claims found"

@@ -1,0 +1,317 @@
+"""The command line, in this process: what each command prints, writes and exits with."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from modelcheck import __version__, cli, pipeline
+from modelcheck.starter import starting_spec
+
+
+class Outcome(NamedTuple):
+    """What a command exited with and printed, times replaced by `#`."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+BROKEN = starting_spec("hello").split("claims\n")[0] + "claims\n  broken: secret k at Client despite leak of x\n"
+"""A spec whose one claim does not come out as expected."""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs a command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: str) -> Outcome:
+        code: object = 0
+        try:
+            cli.run(arguments)
+        except SystemExit as exited:
+            code = exited.code
+        assert isinstance(code, int)
+        captured = capsys.readouterr()
+        out = re.sub(r" +\d+ ms", " # ms", re.sub(r"\d+\.\d+ s\b", "# s", captured.out))
+        return Outcome(code, out, captured.err)
+
+    return command
+
+
+@pytest.fixture
+def hello(run: Run) -> str:
+    """Return the path of the spec that `modelcheck new hello` writes."""
+    run("new", "hello")
+    return "hello.flow"
+
+
+def test_the_version(run: Run) -> None:
+    assert run("--version") == (0, f"modelcheck, version {__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", ["check", "machine", "fmt", "explain", "new", "audit"])
+def test_every_command_has_a_help_page_with_its_usage(run: Run, command: str) -> None:
+    code, out, err = run(command, "--help")
+    assert (code, err) == (0, "")
+    assert re.match(rf"Usage: .* {command} ", out)
+    assert "\\b" not in out
+
+
+class TestCheck:
+    def test_the_starting_spec_checks_with_every_claim_as_expected(self, run: Run, hello: str) -> None:
+        code, out, err = run("check", hello)
+        assert (code, err) == (0, "")
+        assert out.splitlines()[0] == "hello  (hello.flow)"
+        assert out.splitlines()[-1] == (
+            "6 claims: 5 holds, 1 possible attack; all as expected; prover # s, audit # s"
+        )
+
+    def test_a_folder_is_searched_for_specs(self, run: Run, hello: str) -> None:
+        assert run("check", ".", "--claim", "secrecy", "--no-audit") == (
+            0,
+            "hello  (hello.flow)\n"
+            "  note  type-flaw resistant: attackers who respect message formats lose nothing\n"
+            "  ok    secrecy              holds (not audited) as expected # ms\n"
+            "1 claim: 1 holds (not audited); all as expected; prover # s, audit # s\n",
+            "",
+        )
+
+    def test_a_claim_can_be_named_with_its_protocol(self, run: Run, hello: str) -> None:
+        _, out, _ = run("check", hello, "--claim", "hello.secrecy", "--no-audit")
+        assert [line.split()[1] for line in out.splitlines()[2:-1]] == ["secrecy"]
+
+    def test_a_misspelt_claim_gets_a_suggestion(self, run: Run, hello: str) -> None:
+        assert run("check", hello, "--claim", "secrey") == (
+            5, "no claims found\n", "error: no claim is called `secrey`; did you mean `secrecy`?\n")  # fmt: skip
+
+    def test_an_unexpected_attack_is_told_step_by_step(self, run: Run) -> None:
+        Path("a.flow").write_text(BROKEN, encoding="utf-8")
+        code, out, _ = run("check", "a.flow")
+        assert code == 1
+        assert "  FAIL  broken               possible attack     expected to hold # ms\n" in out
+        assert "          1. " in out
+        assert "        so the attacker knows `k` when Client accepts\n" in out
+
+    def test_a_small_budget_leaves_claims_undecided(self, run: Run, hello: str) -> None:
+        code, out, _ = run("check", hello, "--claim", "secrecy", "--budget", "5")
+        assert code == 3
+        assert "        the budget of 5 work units ran out (raise it with --budget)\n" in out
+
+    def test_claims_are_left_undecided_when_the_time_is_up(self, run: Run, hello: str) -> None:
+        code, out, _ = run("check", hello, "--timeout", "0")
+        assert code == 3
+        assert "        it was not started within 0 seconds\n" in out
+
+    def test_a_folder_without_specs_has_no_claims(self, run: Run) -> None:
+        assert run("check") == (5, "no claims found\n", "")
+
+    def test_a_path_that_does_not_exist(self, run: Run) -> None:
+        assert run("check", "nowhere") == (
+            2,
+            "",
+            "error[MC101 unreadable-file]: there is no file or folder `nowhere`\n"
+            "  --> nowhere\n"
+            "  = hint: check the path\n"
+            "\n"
+            "1 error; `modelcheck explain CODE` tells more\n",
+        )
+
+    @pytest.mark.parametrize(
+        "text",
+        [b"\x80\x81\x00", b"", b"(" * 10_000, b"protocol p\nrole", b"x" * 10_000_000],
+        ids=["binary", "empty", "brackets", "truncated", "huge"],
+    )
+    def test_what_is_no_spec_is_rejected_with_a_diagnostic(self, run: Run, text: bytes) -> None:
+        Path("a.flow").write_bytes(text)
+        code, out, err = run("check", "a.flow")
+        assert (code, out) == (2, "")
+        assert re.match(r"error\[MC\d{3} [a-z-]+\]: ", err)
+        assert err.endswith("1 error; `modelcheck explain CODE` tells more\n")
+
+    def test_all_rejected_files_are_named_at_once(self, run: Run) -> None:
+        Path("a.flow").write_bytes(b"\x80")
+        Path("b.flow").write_bytes(b"\x80")
+        code, _, err = run("check", "a.flow", "b.flow")
+        assert code == 2
+        assert re.findall(r"--> (\S+)", err) == ["a.flow", "b.flow"]
+        assert err.endswith("2 errors; `modelcheck explain CODE` tells more\n")
+
+    def test_json_has_one_entry_per_claim_in_the_order_of_the_spec(self, run: Run, hello: str) -> None:
+        code, out, err = run("check", hello, "--format", "json", "--no-audit")
+        assert (code, err) == (0, "")
+        assert [(r["claim"], r["verdict"], r["expected"], r["ok"]) for r in json.loads(out)["results"]] == [
+            ("secrecy", "holds", "holds", True),
+            ("forward_secrecy", "holds", "holds", True),
+            ("server_auth", "holds", "holds", True),
+            ("client_auth", "holds", "holds", True),
+            ("same_ends", "holds", "holds", True),
+            ("exponent_lost", "possible attack", "attack", True),
+        ]
+
+    @pytest.mark.parametrize("arguments", [["--format", "xml"], ["--budget", "0"], ["--timeout", "soon"], ["--what"]])
+    def test_wrong_usage(self, run: Run, arguments: list[str]) -> None:
+        code, out, err = run("check", *arguments)
+        assert (code, out) == (2, "")
+        assert re.search("^Error: ", err, re.MULTILINE)
+
+    def test_the_same_spec_gives_the_same_report(self, run: Run, hello: str) -> None:
+        assert run("check", hello, "--no-audit", "--verbose") == run("check", hello, "--no-audit", "--verbose")
+
+
+class TestEvidence:
+    def test_evidence_is_written_for_proofs_and_confirmed_later(self, run: Run, hello: str) -> None:
+        run("check", hello, "--save-evidence", "evidence")
+        names = sorted(path.name for path in Path("evidence").iterdir())
+        claims = ["client_auth", "forward_secrecy", "same_ends", "secrecy", "server_auth"]
+        assert names == [f"hello.{claim}.json" for claim in claims]
+        code, out, _ = run("audit", "evidence/hello.secrecy.json")
+        assert code == 0
+        assert re.fullmatch(
+            r"ok    evidence/hello\.secrecy\.json: hello\.secrecy: every invariant confirmed \(\d+ questions\)\n", out
+        )
+
+    @pytest.mark.parametrize("text", ["", "{}", "[1, 2]", "no JSON"])
+    def test_what_is_no_evidence_is_not_confirmed(self, run: Run, text: str) -> None:
+        Path("a.json").write_text(text, encoding="utf-8")
+        code, out, err = run("audit", "a.json")
+        assert (code, err) == (1, "")
+        assert out.startswith("FAIL  a.json: ")
+
+    def test_evidence_that_cannot_be_read(self, run: Run) -> None:
+        assert run("audit", "a.json") == (2, "", "error: No such file or directory: a.json\n")
+
+
+class TestMachine:
+    def test_states_and_transitions_of_each_role(self, run: Run, hello: str) -> None:
+        code, out, err = run("machine", hello)
+        assert (code, err) == (0, "")
+        assert out == (
+            "hello: Client is client given server\n"
+            "  0 -> 1  creates x: Exponent\n"
+            "  1 -> 2  sends Hello to Server: Hello { client, g^x }\n"
+            '  2 -> 3  receives Reply from Server: Reply { g^y, sign(signing(server), ("server", g^x, g^y, client)) }\n'
+            "  3 -> 4  accepts\n"
+            '  4 -> 5  sends Proof to Server: Proof { sign(signing(client), ("client", g^y, g^x, server)) }\n'
+            "\n"
+            "hello: Server is server\n"
+            "  0 -> 1  receives Hello from Client: Hello { client, g^x }\n"
+            "  1 -> 2  creates y: Exponent\n"
+            '  2 -> 3  sends Reply to Client: Reply { g^y, sign(signing(server), ("server", g^x, g^y, client)) }\n'
+            '  3 -> 4  receives Proof from Client: Proof { sign(signing(client), ("client", g^y, g^x, server)) }\n'
+            "  4 -> 5  accepts\n"
+        )
+
+
+class TestFormat:
+    def test_a_formatted_file_stays_as_it_is(self, run: Run, hello: str) -> None:
+        before = Path(hello).read_bytes()
+        assert run("fmt", hello) == (0, "", "")
+        assert Path(hello).read_bytes() == before
+
+    def test_check_names_the_file_and_leaves_it(self, run: Run, hello: str) -> None:
+        text = Path(hello).read_text(encoding="utf-8").replace("  role Client", "      role   Client")
+        Path(hello).write_text(text, encoding="utf-8")
+        assert run("fmt", "--check", hello) == (1, "would change hello.flow\n", "")
+        assert Path(hello).read_text(encoding="utf-8") == text
+
+    def test_formatting_twice_is_formatting_once(self, run: Run, hello: str) -> None:
+        text = Path(hello).read_text(encoding="utf-8").replace("  role Client", "      role   Client")
+        Path(hello).write_text(text, encoding="utf-8")
+        assert run("fmt", hello) == (0, "changed hello.flow\n", "")
+        assert run("fmt", "--check", hello) == (0, "", "")
+
+    def test_a_file_that_does_not_parse_is_left_as_it_is(self, run: Run) -> None:
+        Path("a.flow").write_text("protocol", encoding="utf-8")
+        assert run("fmt", "a.flow").code == 2
+        assert Path("a.flow").read_text(encoding="utf-8") == "protocol"
+
+
+class TestExplain:
+    @pytest.mark.parametrize("word", ["MC102", "mc102", "not-text"])
+    def test_a_rule_is_found_by_code_and_by_name(self, run: Run, word: str) -> None:
+        assert run("explain", word) == (
+            0,
+            "MC102 not-text: A file is not UTF-8 text\n"
+            "\n"
+            "A spec is a text file in UTF-8. This one has bytes that are no UTF-8 text, or a zero byte.\n"
+            "\n"
+            "Save it as UTF-8; perhaps the path names another file than you meant.\n",
+            "",
+        )
+
+    def test_without_a_code_every_rule_is_listed(self, run: Run) -> None:
+        out = run("explain").out
+        codes = [line.split()[0] for line in out.splitlines()]
+        assert codes == sorted(set(codes))
+        assert codes[0] == "MC101"
+
+    def test_an_unknown_code_gets_a_suggestion(self, run: Run) -> None:
+        code, _, err = run("explain", "not-txt")
+        assert code == 2
+        assert err.endswith("Error: there is no diagnostic `not-txt`; did you mean `not-text`?\n")
+
+
+class TestNew:
+    @pytest.mark.parametrize("name", ["mine", "mine.flow"])
+    def test_the_file_is_named_after_the_protocol(self, run: Run, name: str) -> None:
+        assert run("new", name) == (0, "wrote mine.flow\nnow run: modelcheck check mine.flow\n", "")
+        assert Path("mine.flow").read_text(encoding="utf-8") == starting_spec("mine")
+
+    @pytest.mark.parametrize("name", ["", "two words", "../up", "a/b.flow", "1st", "é"])
+    def test_what_is_no_name(self, run: Run, name: str) -> None:
+        code, out, err = run("new", name)
+        stem = name.removesuffix(".flow")
+        assert (code, out) == (2, "")
+        assert err.endswith(f"Error: `{stem}` is no name for a protocol: use letters, digits and `_`\n")
+
+    def test_a_file_is_never_overwritten(self, run: Run, hello: str) -> None:
+        Path(hello).write_text("mine", encoding="utf-8")
+        code, _, err = run("new", "hello")
+        assert code == 2
+        assert err.endswith("Error: `hello.flow` exists; choose another name\n")
+        assert Path(hello).read_text(encoding="utf-8") == "mine"
+
+    @pytest.mark.parametrize("name", ["role", "flow", "protocol", "secret"])
+    def test_words_of_the_language_are_names_too(self, run: Run, name: str) -> None:
+        run("new", name)
+        assert run("machine", f"{name}.flow").code == 0
+
+
+class TestMishaps:
+    def test_an_interruption_exits_with_130(self, run: Run, hello: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(pipeline, "check_claim", interrupted)
+        code, _, err = run("check", hello, "--save-evidence", "evidence")
+        assert (code, err) == (130, "interrupted\n")
+        assert not Path("evidence").exists()
+
+    def test_a_mistake_of_the_program_says_how_to_report_it(
+        self, run: Run, hello: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        def broken(*_: object) -> None:
+            raise AssertionError("a mistake")
+
+        monkeypatch.setattr(pipeline, "check_claim", broken)
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        code, _, err = run("check", hello)
+        assert code == 101
+        found = re.fullmatch(
+            r"internal error: this is a mistake in modelcheck, not in your spec\.\n"
+            r"Please report it with the spec and the file (\S+)\n",
+            err,
+        )
+        assert found
+        report = Path(found[1]).read_text(encoding="utf-8")
+        assert report.startswith(f"modelcheck {__version__}, Python ")
+        assert report.endswith("AssertionError: a mistake\n")
