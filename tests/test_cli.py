@@ -293,7 +293,7 @@ class TestMishaps:
 
         monkeypatch.setattr(pipeline, "check_claim", interrupted)
         code, _, err = run("check", hello, "--save-evidence", "evidence")
-        assert (code, err) == (130, "interrupted\n")
+        assert (code, err.strip()) == (130, "interrupted")
         assert not Path("evidence").exists()
 
     def test_a_mistake_of_the_program_says_how_to_report_it(

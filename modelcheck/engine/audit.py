@@ -252,8 +252,8 @@ class _Batch:
     ) -> Literal | None:
         """A literal that implies the body, the masks and the conditions; None if they cannot hold.
 
-        ``slots`` gains a variable, none of the ``head``, for every slot that matters and has none yet. Variables are shared between the
-        clauses of a question, since only one clause has to be violated.
+        ``slots`` gains a variable for every slot that matters and has none yet. It is none of the ``head``: a column
+        there may belong to another slot.
         """
         relations, question = self.stage.relations, self.question
         if not all(one.masks) or not all(relations.get(atom.predicate) for atom in one.body):

@@ -111,7 +111,7 @@ class Reach:
 Step: TypeAlias = Create | Pick | Choose | Receive | Send | Guard | Keep | Recall | Reach
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class State:
     """A local state: where it comes from, by which step, and what the role knows on each path through it."""
 
@@ -124,7 +124,7 @@ class State:
     """For each path of the flow that leads through this state, what the role knows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RoleMachine:
     """The state machine of one role; states form a tree whose root is state 0."""
 

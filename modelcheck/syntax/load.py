@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label, Rule, SpecRejected
 from modelcheck.source import Source, Span
 from modelcheck.syntax import tree
-from modelcheck.syntax.mistakes import EXAMPLES, misspelt
-from modelcheck.syntax.parser import Mistake, parse_text
+from modelcheck.syntax.failure import END, Failure, NotParsed, Place
+from modelcheck.syntax.mistakes import bad_character, like_an_example, misspelt
+from modelcheck.syntax.parser import parse_text
 
 LARGEST = 1024 * 1024
 """Bytes that a spec may have."""
@@ -18,24 +21,19 @@ LARGEST = 1024 * 1024
 DEEPEST = 100
 """Brackets that may be open at once."""
 
-ITEM = re.compile(r"^(?:protocol|variant|compose|include)\b", re.MULTILINE)
+DEEPEST_BLOCK = 25
+"""Blocks of branches that may be open at once."""
+
+MOST_MISTAKES = 20
+"""Mistakes of one file that are reported."""
+
+ITEM = re.compile(r"^(?:protocol|variant|compose|include)\b(?!\s*:)", re.MULTILINE)
 SKIPPED = re.compile(r'"[^"\n]*"|#[^\n]*')
-WORD = re.compile(r"\w+")
 
 
 def read_source(path: Path) -> Source:
     """Return a file's text; raise SpecRejected if it cannot be read or is no text."""
-    try:
-        size = path.stat().st_size
-        if path.is_dir():
-            raise _unreadable(path, rules.UNREADABLE_FILE, f"`{path}` is a folder", "name a file in it")
-        if size > LARGEST:
-            raise _unreadable(path, rules.FILE_TOO_LARGE, f"`{path}` has {size} bytes, more than a spec can have",
-                              "check that the path names a spec")  # fmt: skip
-        data = path.read_bytes()
-    except OSError as problem:
-        raise _unreadable(path, rules.UNREADABLE_FILE, f"`{path}` cannot be read: {problem.strerror}",
-                          "check the path and its permissions") from None  # fmt: skip
+    data = _bytes(path)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -45,6 +43,25 @@ def read_source(path: Path) -> Source:
         raise _unreadable(path, rules.NOT_TEXT, f"`{path}` has a zero byte, so it is no text",
                           "check that the path names a spec")  # fmt: skip
     return Source(str(path), text.replace("\r\n", "\n"))
+
+
+def _bytes(path: Path) -> bytes:
+    """Return what is in a regular file, never waiting for a pipe or reading on in an endless device."""
+    try:
+        status = path.stat()
+        if S_ISDIR(status.st_mode):
+            raise _unreadable(path, rules.UNREADABLE_FILE, f"`{path}` is a folder", "name a file in it")
+        if not S_ISREG(status.st_mode):
+            raise _unreadable(path, rules.UNREADABLE_FILE, f"`{path}` is no regular file", "copy the spec to a file")
+        if status.st_size > LARGEST:
+            raise _unreadable(path, rules.FILE_TOO_LARGE,
+                              f"`{path}` has {status.st_size} bytes, more than a spec can have",
+                              "check that the path names a spec")  # fmt: skip
+        return path.read_bytes()
+    except (OSError, ValueError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else str(problem)
+        raise _unreadable(path, rules.UNREADABLE_FILE, f"`{path}` cannot be read: {reason}",
+                          "check the path and its permissions") from None  # fmt: skip
 
 
 def _unreadable(path: Path, rule: Rule, message: str, hint: str) -> SpecRejected:
@@ -58,79 +75,99 @@ def parse(source: Source) -> tree.File:
         span = Span(source, 0, 1)
         raise SpecRejected([Diagnostic(rules.EMPTY_FILE, "there is no protocol in this file", Label(span), (),
                                        "`modelcheck new NAME` writes a spec to start from")])  # fmt: skip
-    _check_depth(source, bare)
+    _check_brackets(source, bare)
     try:
-        return parse_text(source)
-    except Mistake as mistake:
-        first = _diagnostic(source, mistake)
-    found = [first, *(d for d in _item_mistakes(source, bare) if d.primary.span.start != first.primary.span.start)]
-    raise SpecRejected(sorted(found, key=lambda d: d.primary.span.start))
+        file = parse_text(source)
+    except NotParsed as problem:
+        first = problem.failure
+    else:
+        _check_blocks(file)
+        return file
+    raise SpecRejected([_diagnostic(source, failure) for failure in _failures(source, bare)] or [_diagnostic(source, first)])
 
 
-def _check_depth(source: Source, bare: str) -> None:
+def _check_brackets(source: Source, bare: str) -> None:
     depth = 0
-    for offset, character in enumerate(bare):
-        if character in "({[":
-            depth += 1
-            if depth > DEEPEST:
-                raise SpecRejected([Diagnostic(
-                    rules.TOO_DEEP, f"more than {DEEPEST} brackets are open here", Label(Span(source, offset, offset + 1)),
-                    (), "give inner terms names with `let`")])  # fmt: skip
-        elif character in ")}]":
-            depth = max(0, depth - 1)
+    for bracket in re.finditer(r"[](){}[]", bare):
+        depth = depth + 1 if bracket.group() in "({[" else max(0, depth - 1)
+        if depth > DEEPEST:
+            span = Span(source, bracket.start(), bracket.end())
+            raise SpecRejected([Diagnostic(rules.TOO_DEEP, f"more than {DEEPEST} brackets are open here", Label(span), (),
+                                           "give inner terms names with `let`")])  # fmt: skip
 
 
-def _item_mistakes(source: Source, bare: str) -> list[Diagnostic]:
-    """Return the first mistake of each top-level item, every item read on its own at its place in the file."""
+def _check_blocks(file: tree.File) -> None:
+    """Reject blocks within blocks that later stages, which follow them recursively, could not."""
+    todo: list[tuple[tree.Statement, int]] = [
+        (statement, 1) for item in file.items if isinstance(item, tree.Protocol) for statement in item.statements
+    ]
+    todo += (
+        (edit.statement, 1) for item in file.items if isinstance(item, tree.Variant)
+        for edit in item.edits if isinstance(edit, tree.AddStatement)
+    )  # fmt: skip
+    while todo:
+        statement, depth = todo.pop()
+        if not isinstance(statement, tree.Alt):
+            continue
+        if depth > DEEPEST_BLOCK:
+            message = f"more than {DEEPEST_BLOCK} blocks of branches are open here"
+            start = statement.span.start
+            raise SpecRejected([Diagnostic(rules.TOO_DEEP, message, Label(Span(statement.span.source, start, start + 3)), (),
+                                           "end a block before the next one starts")])  # fmt: skip
+        todo += ((inner, depth + 1) for inner in (*statement.body, *(statement.otherwise or ())))
+
+
+def _failures(source: Source, bare: str) -> Iterator[Failure]:
+    """Yield the first failure of each top-level item, and of the text above them, every one read on its own."""
     starts = [match.start() for match in ITEM.finditer(bare)]
-    found: list[Diagnostic] = []
-    if not starts:
-        return found
-    for start, end in zip(starts, [*starts[1:], len(source.text)], strict=True):
-        before = re.sub(r"[^\n]", " ", source.text[:start])
-        alone = Source(source.path, before + source.text[start:end])
+    if not starts or bare[: starts[0]].strip():
+        starts = [0, *starts]
+    count = 0
+    for start, end in zip(starts, [*starts[1:], len(bare)], strict=True):
         try:
-            parse_text(alone)
-        except Mistake as mistake:
-            found.append(_diagnostic(source, mistake))
-    return found
+            parse_text(Source(source.path, source.text[start:end]))
+        except NotParsed as problem:
+            yield _moved(problem.failure, start, start + len(bare[start:end].rstrip()))
+            count += 1
+        if count == MOST_MISTAKES:
+            return
 
 
-def _diagnostic(source: Source, mistake: Mistake) -> Diagnostic:
-    """Return what a mistake probably is: a misspelt word, one of the typical mistakes, or just what cannot stand there."""
-    start = min(mistake.start, max(0, len(source.text) - 1))
-    here = WORD.match(source.text, start)
-    label = Label(Span(source, start, here.end() if here else start + 1))
-    for offset, word in _words_at(source.text, start):
-        meant = misspelt(word, mistake.expected)
+def _moved(failure: Failure, offset: int, end: int) -> Failure:
+    """Return a failure of a part of the text as one of the whole; what is missing at the part's end is missing there."""
+    here, before = failure.here, failure.before
+    start, stop = (end, end) if failure.kind == END else (here.start + offset, here.end + offset)
+    moved = Place(before.start + offset, before.end + offset, before.expected) if before else None
+    return Failure(Place(start, stop, here.expected), failure.kind, failure.state, moved)
+
+
+def _diagnostic(source: Source, failure: Failure) -> Diagnostic:
+    """Return what a mistake probably is: a misspelt word, a stray character, a typical mistake, or what is expected."""
+    for place in filter(None, (failure.here, failure.before)):
+        word = source.text[place.start : place.end]
+        meant = misspelt(word, place.expected) if word.isidentifier() else None
         if meant is not None:
-            place = Label(Span(source, offset, offset + len(word)))
-            return Diagnostic(rules.SYNTAX_ERROR, f"`{word}` is no word of the language", place, (),
+            label = Label(Span(source, place.start, place.end))
+            return Diagnostic(rules.SYNTAX_ERROR, f"`{word}` is no word of the language", label, (),
                               f"did you mean `{meant}`?")  # fmt: skip
-    if source.text.startswith("=>", start):
-        return Diagnostic(rules.BAD_CHARACTER, "`=>` is no arrow", Label(Span(source, start, start + 2)), (),
-                          "a message goes along `->`")  # fmt: skip
-    if mistake.character:
-        hint = {'"': "close the text on its line", ";": "statements need no separator", "/": "a comment starts with `#`"}
-        return Diagnostic(rules.BAD_CHARACTER, f"`{mistake.character}` means nothing here", label, (),
-                          hint.get(mistake.character, "leave it out"))  # fmt: skip
-    sentence = mistake.like([(key, texts) for key, (_, _, texts) in enumerate(EXAMPLES)])
-    if sentence is not None:
-        what, hint_text, _ = EXAMPLES[sentence]
-        return Diagnostic(rules.SYNTAX_ERROR, what, label, (), hint_text)
-    seen = "the file ends too early" if mistake.at_end else f"`{here.group() if here else source.text[start]}` cannot stand here"
-    options = ", ".join(f"`{word}`" for word in mistake.expected[:8])
-    return Diagnostic(rules.SYNTAX_ERROR, seen, label, (), f"here could stand {options}" if options else "see the grammar")
+    here = failure.here
+    stray = bad_character(source.text, failure)
+    if stray is not None:
+        length, message, hint = stray
+        return Diagnostic(rules.BAD_CHARACTER, message, Label(Span(source, here.start, here.start + length)), (), hint)
+    label = Label(Span(source, here.start, here.end))
+    typical = like_an_example(failure)
+    if typical is not None:
+        return Diagnostic(rules.SYNTAX_ERROR, typical[0], label, (), typical[1])
+    if not failure.kind:
+        return Diagnostic(rules.BAD_CHARACTER, f"`{source.text[here.start]}` means nothing here", label, (), "leave it out")
+    seen = "something is missing here" if failure.kind == END else f"`{source.text[here.start : here.end]}` cannot stand here"
+    return Diagnostic(rules.SYNTAX_ERROR, seen, label, (), _options(here.expected))
 
 
-def _words_at(text: str, start: int) -> list[tuple[int, str]]:
-    """Return the word at a place and the one before it: a misspelt word is often noticed one token late."""
-    words = []
-    here = WORD.match(text, start)
-    if here:
-        words.append((start, here.group()))
-    before = re.search(r"(\w+)\W*$", text[:start].rsplit("\n", maxsplit=1)[-1] if text[:start].rsplit("\n", maxsplit=1)[-1].strip() else "")
-    if before:
-        line_start = text.rfind("\n", 0, start) + 1
-        words.append((line_start + before.start(1), before.group(1)))
-    return words
+def _options(expected: tuple[str, ...]) -> str:
+    """Return a hint that lists some of what could stand at a place, things before words."""
+    things = [one for one in expected if " " in one]
+    words = [f"`{one}`" for one in expected if " " not in one]
+    shown = [*things, *words][:8]
+    return f"here could stand {', '.join(shown)}{', ...' if len(expected) > len(shown) else ''}"

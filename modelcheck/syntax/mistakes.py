@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from functools import cache
 
-WORDS = (
-    "protocol", "variant", "compose", "include", "source", "continues", "after", "role", "key", "values", "define",
-    "size", "flow", "claims", "creates", "renews", "picks", "keeps", "recalls", "checks", "accepts", "stops", "let",
-    "stage", "transcript", "restarts", "alt", "opt", "else", "end", "forward", "replace", "drop", "add", "secret",
-    "agrees", "with", "finds", "alive", "identifies", "indistinguishable", "unlinkable", "resists", "guessing",
-    "reachable", "despite", "against", "expect", "attack", "holds", "leak", "weak", "dishonest", "unchecked",
-    "possession", "injectively", "certified", "published", "unordered", "given", "hosts", "held", "when", "without",
-)  # fmt: skip
-"""The words of the language that a mistake can be about."""
+from modelcheck.source import Source
+from modelcheck.syntax.failure import Failure, NotParsed
+from modelcheck.syntax.parser import parse_text
+
+CHARACTERS: tuple[tuple[str, str, str], ...] = (
+    (r"=+>|--+>|~>|[→⇒⟶]", "`{}` is no arrow", "a message goes along `->`"),
+    (r"<-+|←", "messages go from left to right", "write the sender first: `A -> B: ...`"),
+    (r"-\[\w*\]-+>", "`{}` is no kind of channel", "write `->`, `-[authentic]->`, `-[secret]->` or `-[secure]->`"),
+    (r"-", "`{}` means nothing here", "an arrow is written `->`, without a space"),
+    (r"==", "`==` means nothing here", "one `=` compares"),
+    (r"//|/\*|%|--", "`{}` starts no comment", "a comment starts with `#` and ends with its line"),
+    (r'"', "a text is not closed", 'write `"` at its end, on the same line'),
+    (r"['‘’“”«»]", "`{}` is no quotation mark here", 'texts stand in double quotes: `"..."`'),
+    (r";", "`;` means nothing here", "leave it out: a statement ends where the next one starts"),
+    (r"\d{10,}", "a number has at most nine digits", "write a smaller number"),
+    (r"\d+", "`{}` cannot stand here", "names start with a letter"),
+    (r"[^\W\d_]", "`{}` is no letter of the language", "names have the letters a to z and A to Z, digits and `_`"),
+    (r"\+|&|\|", "`{}` means nothing here", "put terms together with a comma in brackets: `(t, u)`"),
+)
+"""Characters that start nothing: a pattern, a sentence in which they stand for `{}`, and what to do."""
 
 EXAMPLES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("the flow is missing", "write `flow` and the messages before `claims`", (
@@ -139,10 +152,49 @@ EXAMPLES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 """Sentence, hint, and texts that stop where the mistake is noticed."""
 
 
+@cache
+def _known() -> Mapping[tuple[int, str], int]:
+    """Return the example that stops in a state at a kind of piece, by its number."""
+    found: dict[tuple[int, str], int] = {}
+    for number, (_, _, texts) in enumerate(EXAMPLES):
+        for text in texts:
+            failure = _failure_of(text)
+            if failure is not None:
+                found.setdefault((failure.state, failure.kind), number)
+    return found
+
+
+def _failure_of(text: str) -> Failure | None:
+    try:
+        parse_text(Source("", text))
+    except NotParsed as problem:
+        return problem.failure
+    return None
+
+
+def like_an_example(failure: Failure) -> tuple[str, str] | None:
+    """Return the sentence and the hint of the typical mistake that stops in the same state, None if there is none.
+
+    Where only one or two things could stand, the state alone says what is wrong, whatever stands there instead.
+    """
+    known = _known()
+    number = known.get((failure.state, failure.kind))
+    if number is None and len(failure.here.expected) <= 2:
+        number = next((n for (state, _), n in known.items() if state == failure.state), None)
+    return None if number is None else EXAMPLES[number][:2]
+
+
+def bad_character(text: str, failure: Failure) -> tuple[int, str, str] | None:
+    """Return how many characters mean nothing where the text fails, a sentence and a hint; None if it is not that."""
+    for pattern, sentence, hint in CHARACTERS:
+        found = re.compile(pattern).match(text, failure.here.start)
+        if found and (not failure.kind or len(found.group()) > failure.here.end - failure.here.start):
+            return len(found.group()), sentence.format(found.group()), hint
+    return None
+
+
 def misspelt(word: str, expected: Iterable[str]) -> str | None:
-    """Return the word of the language that ``word`` is probably meant to be, preferring those that could stand there."""
-    if word in WORDS or len(word) < 3:
-        return None
-    close = get_close_matches(word, [w for w in WORDS if w in set(expected)], n=1, cutoff=0.7)
-    close = close or get_close_matches(word, WORDS, n=1, cutoff=0.8)
+    """Return the word of the language that could stand where ``word`` stands and looks like it, or None."""
+    words = [candidate for candidate in expected if candidate.isalpha() and candidate != word]
+    close = get_close_matches(word, words, n=1, cutoff=0.7) if len(word) > 2 else []
     return close[0] if close else None

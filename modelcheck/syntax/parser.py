@@ -1,26 +1,19 @@
-"""Text to syntax tree. The only module that imports lark."""
+"""Text to syntax tree."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
 from typing import Any, TypeVar, cast
 
-from lark import Lark, Token, UnexpectedCharacters, UnexpectedInput, UnexpectedToken, v_args
+from lark import Token, UnexpectedInput, v_args
 from lark.tree import Meta
 from lark.visitors import Transformer_NonRecursive
 
-from modelcheck import resources
 from modelcheck.source import Source, Span
 from modelcheck.syntax import tree
+from modelcheck.syntax.failure import NotParsed, locate
+from modelcheck.syntax.tables import grammar
 
 N = TypeVar("N")
-
-
-@cache
-def grammar() -> Lark:
-    """Return the parser for the grammar in ``grammars/flow.lark``."""
-    return Lark(resources.grammar_text("flow"), parser="lalr", propagate_positions=True, maybe_placeholders=False)
 
 
 def _pick(children: list[Any], kind: type[N]) -> N | None:
@@ -532,48 +525,10 @@ def _edited_field(children: list[Any], span: Span) -> tree.Field:
     return _field(name, children[1], children[2:], span)
 
 
-class Mistake(Exception):
-    """The text does not follow the grammar at ``start``."""
-
-    def __init__(self, problem: UnexpectedInput, length: int) -> None:
-        """Take lark's finding."""
-        super().__init__(str(problem))
-        self._problem = problem
-        token = getattr(problem, "token", None)
-        self.at_end = isinstance(token, Token) and token.type == "$END"
-        position = problem.pos_in_stream
-        self.start = length if self.at_end or position is None else max(0, position)
-        self.character = problem.char if isinstance(problem, UnexpectedCharacters) else ""
-        self.expected = tuple(sorted(filter(None, map(_spelling, _expected(problem)))))
-        """What could stand there, as it is written."""
-
-    def like(self, examples: Sequence[tuple[int, tuple[str, ...]]]) -> int | None:
-        """Return the key of the example whose text stops in the same state of the parser, None if there is none."""
-        if self.character:
-            return None
-        table = {key: list(texts) for key, texts in examples}
-        found = self._problem.match_examples(grammar().parse, table, use_accepts=False)
-        return found if isinstance(found, int) else None
-
-
-def _expected(problem: UnexpectedInput) -> set[str]:
-    if isinstance(problem, UnexpectedToken):
-        return set(problem.expected)
-    return set(problem.allowed) if isinstance(problem, UnexpectedCharacters) and problem.allowed else set()
-
-
-def _spelling(terminal: str) -> str:
-    """Return how a terminal is written, "" for those that are written in many ways."""
-    for one in grammar().terminals:
-        if one.name == terminal and one.pattern.type == "str":
-            return str(one.pattern.value)
-    return {"NAME": "a name", "STRING": "a text", "INT": "a number", "ARROW": "->"}.get(terminal, "")
-
-
 def parse_text(source: Source) -> tree.File:
-    """Return the syntax tree of a source text; raise :class:`Mistake` at the first place that is wrong."""
+    """Return the syntax tree of a source text; raise NotParsed at the first place that is wrong."""
     try:
         parsed = grammar().parse(source.text)
     except UnexpectedInput as problem:
-        raise Mistake(problem, len(source.text)) from None
+        raise NotParsed(locate(source.text, problem)) from None
     return cast("tree.File", _Build(source).transform(parsed))

@@ -7,6 +7,7 @@ grammar and of lark's version. JSON holds data only: whoever can write to the ca
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -38,10 +39,8 @@ def load_tables(text: str, folder: Path | None) -> lark.Lark:
         return _restore(path.read_text(encoding="utf-8"))
     except Exception:  # noqa: BLE001 (a damaged file can fail in any way, and the tables can always be computed)
         parser = build_tables(text)
-    try:
+    with suppress(OSError):
         write_atomically(path, _stored(parser))
-    except OSError:
-        pass
     return parser
 
 
@@ -65,7 +64,7 @@ def _restore(text: str) -> lark.Lark:
     if sha256(body.encode()).hexdigest() != digest:
         raise ValueError("the tables are not as they were written")
     data, memo = json.loads(body, object_pairs_hook=_numbered)
-    return lark.Lark._load_from_dict(data, memo)  # noqa: SLF001 (what lark's own generated parsers call)
+    return lark.Lark._load_from_dict(data, memo)
 
 
 def _numbered(pairs: list[tuple[str, Any]]) -> dict[Any, Any]:

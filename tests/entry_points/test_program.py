@@ -1,0 +1,88 @@
+"""The program as its users start it: a process of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import modelcheck
+from modelcheck.starter import starting_spec
+
+CHECKOUT = Path(modelcheck.__file__).parent.parent
+
+
+def start(*arguments: str, folder: Path, python: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT), "PYTHONUTF8": "1"}
+    return subprocess.Popen(
+        [sys.executable, *python, "-m", "modelcheck", *arguments],
+        cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+
+
+def run(*arguments: str, folder: Path, python: tuple[str, ...] = ()) -> tuple[int, str, str]:
+    process = start(*arguments, folder=folder, python=python)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def test_from_nothing_to_a_verdict(tmp_path: Path) -> None:
+    assert run("new", "hello", folder=tmp_path)[0] == 0
+    code, out, err = run("check", "hello.flow", "--claim", "secrecy", folder=tmp_path)
+    assert (code, err) == (0, "")
+    assert "  ok    secrecy              holds               as expected" in out
+
+
+def test_without_a_command_the_usage_is_shown(tmp_path: Path) -> None:
+    code, out, err = run(folder=tmp_path)
+    assert (code, out) == (2, "")
+    assert err.startswith("Usage: python -m modelcheck [OPTIONS] COMMAND [ARGS]...\n")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["check", "--help"], ["explain"], ["new", "hello"]])
+def test_commands_that_prove_nothing_load_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
+    code, _, imported = run(*arguments, folder=tmp_path, python=("-X", "importtime"))
+    names = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in imported.splitlines()}
+    assert code == 0
+    assert "click" in names
+    assert names & {"z3", "networkx", "lark", "rich"} == set()
+
+
+def test_output_that_is_no_terminal_is_plain(tmp_path: Path) -> None:
+    (tmp_path / "hello.flow").write_text(starting_spec("hello"), encoding="utf-8")
+    _, out, err = run("check", "hello.flow", "--no-audit", folder=tmp_path)
+    assert "\x1b" not in out
+    assert err == ""
+
+
+def test_a_reader_that_stops_reading_is_no_mistake_of_the_program(tmp_path: Path) -> None:
+    process = start("explain", folder=tmp_path)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    process.wait(timeout=60)
+    assert "Traceback" not in err
+    assert "internal error" not in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as on Unix")
+def test_an_interruption_leaves_no_half_written_file(tmp_path: Path) -> None:
+    (tmp_path / "hello.flow").write_text(starting_spec("hello"), encoding="utf-8")
+    process = start("check", "--save-evidence", "evidence", *["hello.flow"], folder=tmp_path)
+    folder = tmp_path / "evidence"
+    deadline = time.monotonic() + 50
+    while not (folder.is_dir() and any(folder.glob("*.json"))) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode in (130, 0)
+    left = [path.name for path in folder.iterdir()]
+    assert [name for name in left if not name.endswith(".json")] == []
+    for name in left:
+        assert run("audit", f"evidence/{name}", folder=tmp_path)[0] == 0
