@@ -57,13 +57,13 @@ def locate(text: str, problem: UnexpectedInput) -> Failure:
             steps = [*steps[-1:], (token, list(stack))]
     except UnexpectedInput as found:
         problem = found
-    token = getattr(problem, "token", None)
-    kind = token.type if isinstance(token, Token) else ""
+    culprit: object = getattr(problem, "token", None)
+    kind = culprit.type if isinstance(culprit, Token) else ""
     start = len(text) if kind == END else problem.pos_in_stream or 0
     failed = bool(steps) and steps[-1][0].start_pos == start
     at = steps.pop()[1] if failed else list(stack)
     states = again.parser_state.parse_conf.states
-    end = start if kind == END else start + max(1, len(token or ""))
+    end = start if kind == END else start + max(1, len(culprit) if isinstance(culprit, Token) else 0)
     before = None
     if steps:
         last, older = steps[-1]
@@ -99,11 +99,16 @@ def _shifts(states: Mapping[int, Mapping[str, Any]], stack: list[int], terminal:
 
 
 def _spelled(terminals: Iterable[str]) -> Iterable[str]:
-    return (_spellings().get(terminal, "") for terminal in terminals)
+    return (_by_terminal().get(terminal, "") for terminal in terminals)
+
+
+def spellings() -> frozenset[str]:
+    """Return all words and signs of the language."""
+    return frozenset(_by_terminal().values())
 
 
 @cache
-def _spellings() -> dict[str, str]:
+def _by_terminal() -> dict[str, str]:
     """Return how terminals are written; those that are written in many ways are described."""
     fixed = {one.name: str(one.pattern.value) for one in grammar().terminals if one.pattern.type == "str"}
     return fixed | {"NAME": "a name", "STRING": "a text", "INT": "a number", "ARROW": "->", "CITE": "an id like T13-06"}

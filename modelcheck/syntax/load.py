@@ -11,7 +11,7 @@ from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label, Rule, SpecRejected
 from modelcheck.source import Source, Span
 from modelcheck.syntax import tree
-from modelcheck.syntax.failure import END, Failure, NotParsed, Place
+from modelcheck.syntax.failure import END, Failure, NotParsed, Place, spellings
 from modelcheck.syntax.mistakes import bad_character, like_an_example, misspelt
 from modelcheck.syntax.parser import parse_text
 
@@ -148,8 +148,8 @@ def _diagnostic(source: Source, failure: Failure) -> Diagnostic:
         meant = misspelt(word, place.expected) if word.isidentifier() else None
         if meant is not None:
             label = Label(Span(source, place.start, place.end))
-            return Diagnostic(rules.SYNTAX_ERROR, f"`{word}` is no word of the language", label, (),
-                              f"did you mean `{meant}`?")  # fmt: skip
+            wrong = "cannot stand here" if word in spellings() else "is no word of the language"
+            return Diagnostic(rules.SYNTAX_ERROR, f"`{word}` {wrong}", label, (), f"did you mean `{meant}`?")
     here = failure.here
     stray = bad_character(source.text, failure)
     if stray is not None:

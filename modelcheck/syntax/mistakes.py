@@ -195,6 +195,6 @@ def bad_character(text: str, failure: Failure) -> tuple[int, str, str] | None:
 
 def misspelt(word: str, expected: Iterable[str]) -> str | None:
     """Return the word of the language that could stand where ``word`` stands and looks like it, or None."""
-    words = [candidate for candidate in expected if candidate.isalpha() and candidate != word]
-    close = get_close_matches(word, words, n=1, cutoff=0.7) if len(word) > 2 else []
+    words = [candidate for candidate in expected if candidate.isalpha()]
+    close = get_close_matches(word, words, n=1, cutoff=0.7) if len(word) > 2 and word not in words else []
     return close[0] if close else None

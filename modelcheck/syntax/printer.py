@@ -21,6 +21,7 @@ def format_text(source: Source) -> str:
     """Return the text of a spec in canonical layout; raise SpecRejected if it does not parse."""
     file = parse(source)
     starts = dict(_starts(file))
+    extents = sorted(_constructs(file))
     branches = list(_branches(file))
     moved: list[str] = []
     waiting: list[tuple[int, str]] = []
@@ -30,7 +31,7 @@ def format_text(source: Source) -> str:
         body = line.strip()
         first = offset + len(line) - len(line.lstrip())
         offset += len(line) + 1
-        if not body or (body.startswith("#") and not _inside(file, first)):
+        if not body or (body.startswith("#") and not _inside(extents, first)):
             waiting.append((len(moved), body))
             moved.append(body)
             continue
@@ -111,11 +112,10 @@ def _keyword_indent(body: str, first: int, branches: list[tuple[int, int, int]])
     return None
 
 
-def _inside(file: tree.File, offset: int) -> bool:
+def _inside(extents: list[tuple[int, int]], offset: int) -> bool:
     """Return whether a place lies inside a statement, a claim or another construct that goes on over several lines."""
-    spans = sorted(_constructs(file))
-    index = bisect_right(spans, (offset, offset)) - 1
-    return index >= 0 and spans[index][0] < offset < spans[index][1]
+    index = bisect_right(extents, (offset, offset)) - 1
+    return index >= 0 and extents[index][0] < offset < extents[index][1]
 
 
 def _constructs(file: tree.File) -> Iterator[tuple[int, int]]:

@@ -7,6 +7,7 @@ grammar and of lark's version. JSON holds data only: whoever can write to the ca
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -64,7 +65,8 @@ def _restore(text: str) -> lark.Lark:
     if sha256(body.encode()).hexdigest() != digest:
         raise ValueError("the tables are not as they were written")
     data, memo = json.loads(body, object_pairs_hook=_numbered)
-    return lark.Lark._load_from_dict(data, memo)
+    restore: Callable[[Any, Any], lark.Lark] = lark.Lark._load_from_dict  # what lark's own generated parsers call
+    return restore(data, memo)
 
 
 def _numbered(pairs: list[tuple[str, Any]]) -> dict[Any, Any]:
