@@ -151,6 +151,7 @@ class AgreementCases:
             return self._makers
         partners = self.judged.partner_classes(self.wanted.right.role)
         scene, later = self.judged.scene(partners)
+        self._register(scene)
         later = self._before_commit(later)
         relations = solve(Case("makers", scene, (), self.judged.base_forbids(scene).result(), later, ()))
         found: dict[Var, set[str]] = {variable: set() for variable in thirds}
@@ -172,6 +173,7 @@ class AgreementCases:
         sessions, leaves = self.spotlights(thirds, self.makers(thirds, solve))
         partners = self.judged.partner_classes(self.wanted.right.role)
         scene, later = self.judged.scene([*partners, *sessions], leaves)
+        self._register(scene)
         later = self._before_commit(later)
         base = self.judged.base_forbids(scene)
         self._name_makers(scene, base, thirds)
@@ -226,6 +228,12 @@ class AgreementCases:
         yield self._complete(scene, later, forbidden, commit, data, deltas)
         for delta in deltas:
             yield self._case(scene, later, forbidden, commit, dict(zip(data, delta, strict=True)))
+
+    def _register(self, scene: Scene) -> None:
+        """Make the goals once before anything is solved, so that the relations they speak of have their facts."""
+        for commit in self.commits:
+            for goal in self.judged.goals(scene, commit.stance):
+                assert all(atom.predicate < len(self.clauses.predicates) for atom in goal.body)
 
     def _committing(
         self, scene: Scene, relations: dict[int, tuple[tuple[int, ...], ...]], commit: Commit

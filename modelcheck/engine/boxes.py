@@ -234,12 +234,23 @@ class _Relation:
     forbidden: tuple[int, ...]
     uses: list[_Use] = field(default_factory=list)
     live: dict[int, None] = field(default_factory=dict)
+    first: Mask = field(init=False)
+    """Where the first column lies: most often the session, in which few boxes agree."""
+    groups: dict[int, dict[int, None]] = field(default_factory=dict)
+    """The live boxes by first column: only boxes that meet there can cover each other."""
     neighbours: dict[int, int] = field(default_factory=dict)
     """Each box under each of its columns taken away: where a box to merge with is found."""
+
+    def __post_init__(self) -> None:
+        self.first = self.layout.fields[0] if self.layout.fields else 0
 
     def remove(self, packed: int) -> None:
         """Nothing; the box is gone from the relation and from every place that uses it."""
         del self.live[packed]
+        group = self.groups[packed & self.first]
+        del group[packed]
+        if not group:
+            del self.groups[packed & self.first]
         for keep in self.without:
             del self.neighbours[packed & keep]
         for use in self.uses:
@@ -247,26 +258,31 @@ class _Relation:
 
     def absorb(self, packed: int) -> int | None:
         """The box that now covers ``packed``, merged as far as it goes; None if an older one did."""
-        live = self.live
-        if packed in live:
+        if packed in self.live or self._covered(packed):
             return None
-        inside = []
-        for other in live:
-            meet = packed & other
-            if meet == packed:
-                return None
-            if meet == other:
-                inside.append(other)
         merged = self._merge(packed)
-        if merged != packed:
-            inside = [other for other in live if merged & other == other]
-        for other in inside:
-            if other in live:
-                self.remove(other)
-        live[merged] = None
+        self._remove_inside(merged)
+        self.live[merged] = None
+        self.groups.setdefault(merged & self.first, {})[merged] = None
         for keep in self.without:
             self.neighbours[merged & keep] = merged
         return merged
+
+    def _covered(self, packed: int) -> bool:
+        mine = packed & self.first
+        for first, group in self.groups.items():
+            if mine & first == mine:
+                for other in group:
+                    if packed & other == packed:
+                        return True
+        return False
+
+    def _remove_inside(self, packed: int) -> None:
+        mine = packed & self.first
+        for first, group in list(self.groups.items()):
+            if mine & first == first:
+                for other in [other for other in group if packed & other == other]:
+                    self.remove(other)
 
     def _merge(self, packed: int) -> int:
         neighbours, again = self.neighbours, True
@@ -282,19 +298,29 @@ class _Relation:
         return packed
 
 
-def solve(program: Program, *, start: Relations | None = None, exact: bool = False, budget: Budget) -> Fixpoint:
+Compiled = dict[int, "tuple[Clause, _Rule | None]"]
+"""Clauses prepared for joining, by index; programs of one scene share most of theirs."""
+
+
+def solve(
+    program: Program, *, start: Relations | None = None, exact: bool = False, budget: Budget,
+    compiled: Compiled | None = None,
+) -> Fixpoint:  # fmt: skip
     """The least model of the program above ``start``, or one that includes it unless ``exact``.
+
+    ``compiled`` keeps prepared clauses from one program to the next; all programs that share it have the same columns
+    for the predicates that they have in common.
 
     Forbidden boxes are taken away from what clauses add, not from ``start``. Work is first-in first-out, so
     records come in order of derivation depth, and it runs to completion: the model is an inductive invariant.
     """
-    return _Solver(program, exact, budget).run(start or {})
+    return _Solver(program, exact, budget, {} if compiled is None else compiled).run(start or {})
 
 
 class _Solver:
     """The state of one fixpoint computation."""
 
-    def __init__(self, program: Program, exact: bool, budget: Budget) -> None:
+    def __init__(self, program: Program, exact: bool, budget: Budget, known: Compiled) -> None:
         self.program = program
         self.exact = exact
         self.budget = budget
@@ -303,13 +329,25 @@ class _Solver:
             _Relation(number, layout, layout.without(), tuple(map(layout.pack, program.forbidden.get(number, ()))))
             for number, layout in enumerate(self.layouts)
         ]
-        compiled = (_compile(clause, index, program, self.layouts) for index, clause in enumerate(program.clauses))
-        self.rules = [rule for rule in compiled if rule is not None]
+        self.rules = [rule for rule in self.prepared(known) if rule is not None]
         for rule in self.rules:
             for use in rule.uses:
                 self.relations[program.clauses[rule.index].body[use.position].predicate].uses.append(use)
         self.queue: deque[tuple[_Relation, int]] = deque()
         self.log: list[tuple[int, int, int]] = []
+
+    def prepared(self, known: Compiled) -> Iterator[_Rule | None]:
+        """The clauses prepared for joining, with no boxes in their tables yet."""
+        for index, clause in enumerate(self.program.clauses):
+            before = known.get(index)
+            if before is not None and before[0] is clause:
+                rule = before[1]
+                for use in rule.uses if rule is not None else ():
+                    use.table.clear()
+            else:
+                rule = _compile(clause, index, self.program, self.layouts)
+                known[index] = (clause, rule)
+            yield rule
 
     def run(self, start: Relations) -> Fixpoint:
         """The finished fixpoint."""

@@ -129,6 +129,12 @@ class Solver:
             self._known[key] = (case, self._stages(case, exact=exact))
         stages = self._known[key][1]
         program, fixpoint = stages[-1]
+        known = len(program.columns)
+        if any(atom.predicate >= known for goal in case.goals for atom in goal.body):
+            # The goal speaks of a relation that came later: without its facts the goal would seem impossible.
+            stages = self._stages(case, exact=exact)
+            self._known[key] = (case, stages)
+            program, fixpoint = stages[-1]
         if program.goals != case.goals:
             relations = fixpoint.relations
             reached = tuple(
@@ -147,7 +153,7 @@ class Solver:
         scene = case.scene
         forbids = Forbids(case.forbidden)
         program = scene.program(case.goals if not case.later else (), forbids.result())
-        stages = [(program, solve(program, exact=exact, budget=self.budget))]
+        stages = [(program, solve(program, exact=exact, budget=self.budget, compiled=scene.compiled))]
         rules: list[Rule] = []
         for number, stretch in enumerate(case.later, 1):
             rules += stretch.rules
@@ -155,7 +161,8 @@ class Solver:
                 full = [scene.full(sort) for sort in scene.clauses.predicates[predicate].columns]
                 forbids.add(predicate, (scene.mask("session", [label for label, _ in case.stars]), *full[1:]))
             program = scene.program(case.goals if number == len(case.later) else (), forbids.result(), rules)
-            stages.append((program, solve(program, start=stages[-1][1].relations, exact=exact, budget=self.budget)))
+            fixpoint = solve(program, start=stages[-1][1].relations, exact=exact, budget=self.budget, compiled=scene.compiled)
+            stages.append((program, fixpoint))
         return tuple(stages)
 
 

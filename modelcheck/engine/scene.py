@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 
+from modelcheck.engine.boxes import Compiled
 from modelcheck.engine.clauses import NOBODY, PARENT, SESSION, ClauseSet, Condition, Literal, Part, Predicate, Rule
 from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Mask, Program
 from modelcheck.engine.steps import fresh_values, simple
@@ -51,7 +52,9 @@ class Scene:
     """Extra attacker leaves as (sort, leaf), each a single value."""
     leaked: tuple[Rule, ...] = ()
     """Rules that the claim's attacker adds."""
-    _columns: dict[int, tuple[Mask, ...]] = field(default_factory=dict, compare=False, repr=False)
+    compiled: Compiled = field(default_factory=dict, compare=False, repr=False)
+    """What the fixpoint prepares once for all programs of the scene."""
+    _base: dict[tuple[int, int], tuple[Clause, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -182,19 +185,32 @@ class Scene:
             slots.masks[slots.slot(variable)] &= mask
         return Goal(atoms, tuple(slots.masks), differ) if differ is not None and all(slots.masks) else None
 
-    @cached_property
     def base(self) -> tuple[Clause, ...]:
-        """The clauses of the protocol in this scene, its relations included, without the claim's own rules."""
-        compiled = (self.compile(rule, index) for index, rule in enumerate(self.clauses.rules))
-        return (*self._facts(), *(clause for clause in compiled if clause is not None))
+        """Return the clauses of the protocol in this scene, its relations included, without the claim's own rules.
+
+        Goals and leaks may bring new relations and patterns, so the clauses are made again when there are more.
+        """
+        size = (len(self.clauses.rules), len(self.clauses.predicates))
+        if size not in self._base:
+            compiled = (self.compile(rule, index) for index, rule in enumerate(self.clauses.rules))
+            self._base[size] = (*self._facts(), *(clause for clause in compiled if clause is not None))
+        return self._base[size]
+
+    @cached_property
+    def _leaks(self) -> tuple[Clause | None, ...]:
+        count = len(self.clauses.rules)
+        return tuple(self.compile(rule, count + index) for index, rule in enumerate(self.leaked))
 
     def program(
         self, goals: Sequence[Goal], forbidden: Mapping[int, tuple[Box, ...]], extra: Sequence[Rule] = ()
     ) -> Program:
         """Return the program of this scene with goals, steps that do not happen, and the rules of attacker powers."""
         count = len(self.clauses.rules)
-        more = [self.compile(rule, count + index) for index, rule in enumerate((*self.leaked, *extra))]
-        clauses = (*self.base, *(clause for clause in more if clause is not None))
+        more = [
+            *self._leaks,
+            *(self.compile(rule, count + len(self.leaked) + index) for index, rule in enumerate(extra)),
+        ]
+        clauses = (*self.base(), *(clause for clause in more if clause is not None))
         columns = tuple(tuple(self.full(sort) for sort in p.columns) for p in self.clauses.predicates)
         return Program(columns, clauses, tuple(goals), dict(forbidden))
 

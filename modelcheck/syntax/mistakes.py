@@ -15,6 +15,7 @@ CHARACTERS: tuple[tuple[str, str, str], ...] = (
     (r"=+>|--+>|~>|[→⇒⟶]", "`{}` is no arrow", "a message goes along `->`"),
     (r"<-+|←", "messages go from left to right", "write the sender first: `A -> B: ...`"),
     (r"-\[\w*\]-+>", "`{}` is no kind of channel", "write `->`, `-[authentic]->`, `-[secret]->` or `-[secure]->`"),
+    (r"-(?=\d)", "`{}` cannot stand in a name", "ids are cited after `as`: `as T13-06`"),
     (r"-", "`{}` means nothing here", "an arrow is written `->`, without a space"),
     (r"==", "`==` means nothing here", "one `=` compares"),
     (r"//|/\*|%|--", "`{}` starts no comment", "a comment starts with `#` and ends with its line"),
@@ -39,8 +40,11 @@ EXAMPLES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "protocol p\n role A\n let k = x",
     )),
     ("a flow needs at least one statement", "write who sends what to whom: `A -> B: M { ... }`", (
-        "protocol p\n role A\nflow\nclaims\n c: secret x at A",
         "protocol p\n role A\nflow\n",
+    )),
+    ("a statement says what a role does", "write `A -> B: M { ... }`, `A creates x: Nonce`, `A accepts`, ...", (
+        "protocol p\nflow\n A x: Nonce\n A accepts",
+        "protocol p\n role A\nflow\nclaims\n c: secret x at A",
     )),
     ("a branch is not closed", "write `end` after the last statement of the block", (
         "protocol p\nflow\n opt A chooses x\n A accepts\nclaims\n c: secret x at A",
@@ -50,10 +54,11 @@ EXAMPLES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("`alt` has two branches", "write `else` and the other branch, or `opt` if there is none", (
         "protocol p\nflow\n alt A chooses x\n A accepts\n end\n",
     )),
-    ("a claim has no label", "write `name: ` before the claim", (
+    ("a claim starts with its label and `:`", "write `label: ` before the claim, or complete the claim above", (
         "protocol p\nflow\n A accepts\nclaims\n secret x at A",
         "protocol p\nflow\n A accepts\nclaims\n A agrees with B",
         "protocol p\nflow\n A accepts\nclaims\n reachable A accepts",
+        "protocol p\nflow\n A accepts\nclaims\n c: A agrees with on x, y",
     )),
     ("`expect` is followed by a verdict", 'write `expect attack "why"` or `expect holds`', (
         'protocol p\nflow\n A accepts\nclaims\n c: secret x at A expect "why"',
@@ -95,9 +100,12 @@ EXAMPLES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "protocol p\nflow\n A -> B: Hello\nclaims\n c: secret x at A",
         "protocol p\nflow\n A -> B: Hello, x",
     )),
-    ("a brace is not closed", "write `}` after the last field", (
+    ("a field is written `name: value`", "write `:` after the name, or `}` if the message ends above", (
         "protocol p\nflow\n A -> B: Hello { x: x\n A accepts",
         "protocol p\nflow\n A -> B: Hello { x: x\nclaims\n c: secret x at A",
+        "protocol p\nflow\n A -> B: Hello { x: x, y z }",
+    )),
+    ("a brace is not closed", "write `}` after the last field", (
         "protocol p\nflow\n A -> B: Hello { x\n",
         "protocol p\nflow\n A -> B: Hello { x: y\n",
     )),
@@ -127,7 +135,7 @@ EXAMPLES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "protocol p\nflow\n let x = y when m = a\n A accepts",
         "protocol p\nflow\n let x = y when m = a\nclaims",
     )),
-    ("statements stand in the flow", "move it above `claims`", (
+    ("statements stand in the flow", "move it above `claims`, or complete the claim above: `after A accepts`", (
         "protocol p\nflow\n A accepts\nclaims\n c: secret x at A\n A accepts",
         "protocol p\nflow\n A accepts\nclaims\n c: secret x at A\n A -> B: M { x }",
         "protocol p\nflow\n A accepts\nclaims\n c: secret x at A\n let x = y",

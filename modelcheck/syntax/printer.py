@@ -27,9 +27,11 @@ def format_text(source: Source) -> str:
     waiting: list[tuple[int, str]] = []
     shift = 0
     offset = 0
-    for line in source.text.expandtabs(4).split("\n") if "\t" in source.text else source.text.split("\n"):
+    for line in source.text.split("\n"):
         body = line.strip()
-        first = offset + len(line) - len(line.lstrip())
+        blank = line[: len(line) - len(line.lstrip())]
+        first = offset + len(blank)
+        indent = len(blank.expandtabs(4))
         offset += len(line) + 1
         if not body or (body.startswith("#") and not _inside(extents, first)):
             waiting.append((len(moved), body))
@@ -39,9 +41,9 @@ def format_text(source: Source) -> str:
         if wanted is None:
             wanted = _keyword_indent(body, first, branches)
         if wanted is None:
-            wanted = max(0, len(line) - len(line.lstrip()) + shift)
+            wanted = max(0, indent + shift)
         else:
-            shift = wanted - (len(line) - len(line.lstrip()))
+            shift = wanted - indent
         for position, comment in waiting:
             moved[position] = " " * wanted + comment if comment else ""
         waiting.clear()
