@@ -15,7 +15,7 @@ from modelcheck.engine.boxes import Budget, BudgetExceeded
 from modelcheck.engine.cases import NotHeld
 from modelcheck.engine.derivation import explain
 from modelcheck.engine.evidence import BadEvidence, Certificate, certificate, dump, load
-from modelcheck.engine.judged import Unsupported
+from modelcheck.engine.judged import ForeignPoint, Unsupported
 from modelcheck.engine.narrate import Narrator
 from modelcheck.engine.prover import (
     Derived,
@@ -235,6 +235,9 @@ def _decide(system: System, claim: Claim, budget: Budget, options: Options) -> P
         span = missing.datum.span or claim.span
         raise SpecRejected([Diagnostic(rules.NOT_HELD, str(missing), Label(span), (Label(claim.span, "in this claim"),),
                                        "name something that the role holds, or judge it at a later point")]) from None  # fmt: skip
+    except ForeignPoint as foreign:
+        raise SpecRejected([Diagnostic(rules.NOT_JUDGED_POINT, str(foreign), Label(claim.span), (),
+                                       "name a point of the judged role; write one claim for each role")]) from None  # fmt: skip
     if isinstance(result, Derived):
         return _told(system, claim, result.solved)
     return result

@@ -5,10 +5,8 @@ head: a bottom-up fixpoint never leaves this class, except in two places. A cond
 splits a box. A slot that a head repeats makes two columns equal; the cheap mode forgets the equality (the
 model grows, so what it excludes is excluded) and the exact mode splits the slot into single values.
 
-A box is kept as one integer: its columns lie side by side, each with a *guard* bit above it that is zero.
-Then one ``&`` intersects two boxes, and adding all-ones to every column carries into each guard exactly if no
-column is empty. Every clause lays out its slots in the same way, and each box is converted once for each
-place where a clause body uses it.
+A box is kept as one integer (see :mod:`modelcheck.engine.layout`). Every clause lays out its slots in the same way,
+and each box is converted once for each place where a clause body uses it.
 """
 
 from __future__ import annotations
@@ -18,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Mask, Program, Relations
+from modelcheck.engine.layout import Layout, Moves
 
 START = -1
 """The clause index of a box that came with the start relations."""
@@ -65,7 +64,7 @@ class Fixpoint:
     reached: tuple[int, ...]
     spent: int
     exact: bool
-    _layouts: tuple[_Layout, ...] = field(repr=False)
+    _layouts: tuple[Layout, ...] = field(repr=False)
     _log: tuple[tuple[int, int, int], ...] = field(repr=False)
 
     def records(self) -> Iterator[Record]:
@@ -77,74 +76,6 @@ class Fixpoint:
             yield Record(predicate, self._layouts[predicate].unpack(packed), clause)
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Where the columns of a box (or the slots of a clause) lie in its integer."""
-
-    offsets: tuple[int, ...]
-    fields: tuple[Mask, ...]
-    ones: int
-    guards: int
-
-    @staticmethod
-    def of(columns: Sequence[Mask]) -> _Layout:
-        """The layout of columns with these full masks, the first column lowest."""
-        offsets, ones, guards, at = [], 0, 0, 0
-        for full in columns:
-            width = full.bit_length()
-            offsets.append(at)
-            ones |= ((1 << width) - 1) << at
-            guards |= 1 << (at + width)
-            at += width + 1
-        return _Layout(tuple(offsets), tuple((1 << full.bit_length()) - 1 for full in columns), ones, guards)
-
-    def pack(self, box: Sequence[Mask]) -> int:
-        """The integer of a box."""
-        packed = 0
-        for mask, offset, full in zip(box, self.offsets, self.fields, strict=True):
-            packed |= (mask & full) << offset
-        return packed
-
-    def unpack(self, packed: int) -> Box:
-        """The box of an integer."""
-        return tuple([packed >> offset & full for offset, full in zip(self.offsets, self.fields, strict=True)])
-
-    def without(self) -> tuple[int, ...]:
-        """For each column the integer that keeps every other column."""
-        return tuple(self.ones & ~(full << offset) for offset, full in zip(self.offsets, self.fields, strict=True))
-
-    def inhabited(self, packed: int) -> bool:
-        """Whether no column is empty."""
-        return (packed + self.ones) & self.guards == self.guards
-
-
-@dataclass(frozen=True, slots=True)
-class _Moves:
-    """A rearrangement of fields: those that move by the same distance move together."""
-
-    left: tuple[tuple[int, int], ...]
-    right: tuple[tuple[int, int], ...]
-
-    @staticmethod
-    def of(fields: Sequence[tuple[int, int, Mask]]) -> _Moves:
-        """The rearrangement that takes each field at the first offset to the second offset."""
-        by_distance: dict[int, int] = {}
-        for source, target, full in fields:
-            by_distance[target - source] = by_distance.get(target - source, 0) | full << source
-        return _Moves(
-            tuple((mask, distance) for distance, mask in by_distance.items() if distance >= 0),
-            tuple((mask, -distance) for distance, mask in by_distance.items() if distance < 0),
-        )
-
-    def apply(self, packed: int, onto: int = 0) -> int:
-        """``onto`` with the moved fields added."""
-        for mask, distance in self.left:
-            onto |= (packed & mask) << distance
-        for mask, distance in self.right:
-            onto |= (packed & mask) >> distance
-        return onto
-
-
 @dataclass(slots=True, eq=False)
 class _Use:
     """One atom of a clause body: ``table`` holds its boxes, converted to the layout of the clause."""
@@ -153,8 +84,9 @@ class _Use:
     position: int
     slots: frozenset[int]
     rest: int
-    moves: _Moves
-    repeats: tuple[tuple[_Moves, int], ...]
+    moves: Moves
+    repeats: tuple[tuple[Moves, int], ...]
+    others: tuple[_Use, ...] = ()
     table: dict[int, int] = field(default_factory=dict)
 
     def convert(self, packed: int) -> int | None:
@@ -203,7 +135,7 @@ class _Rule:
     initial: int
     ones: int
     guards: int
-    head_moves: _Moves
+    head_moves: Moves
     apart: tuple[_Apart, ...]
     repeated: tuple[tuple[int, Mask], ...]
     always: frozenset[int]
@@ -229,7 +161,7 @@ class _Relation:
     """The boxes of one predicate: none inside another, no two that differ in one column only."""
 
     number: int
-    layout: _Layout
+    layout: Layout
     without: tuple[int, ...]
     forbidden: tuple[int, ...]
     uses: list[_Use] = field(default_factory=list)
@@ -324,7 +256,7 @@ class _Solver:
         self.program = program
         self.exact = exact
         self.budget = budget
-        self.layouts = tuple(_Layout.of(columns) for columns in program.columns)
+        self.layouts = tuple(Layout.of(columns) for columns in program.columns)
         self.relations = [
             _Relation(number, layout, layout.without(), tuple(map(layout.pack, program.forbidden.get(number, ()))))
             for number, layout in enumerate(self.layouts)
@@ -396,13 +328,14 @@ class _Solver:
 
     def join(self, trigger: _Use, triggered: int) -> list[int]:
         """The environments inside ``triggered``, where the atom ``trigger`` holds, that satisfy the body."""
-        rule = trigger.rule
-        others = [use for use in rule.uses if use is not trigger]
+        rule, others = trigger.rule, trigger.others
         if not others:
             return [triggered]
-        others.sort(key=_table_size)
-        if not others[0].table:
-            return []
+        for use in others:
+            if not use.table:
+                return []
+        if len(others) > 1:
+            others = tuple(sorted(others, key=_table_size))
         ones, guards = rule.ones, rule.guards
         pending = (1 << len(rule.uses)) - 1 & ~(1 << trigger.position)
         envs = [triggered | rule.dead_after(pending)]
@@ -458,7 +391,7 @@ def _single_values(env: int, offset: int, full: Mask) -> Iterator[int]:
         yield rest | low << offset
 
 
-def _subtract(packed: int, forbidden: tuple[int, ...], layout: _Layout) -> list[int]:
+def _subtract(packed: int, forbidden: tuple[int, ...], layout: Layout) -> list[int]:
     """Disjoint boxes that hold the points of ``packed`` outside every forbidden box."""
     parts = [packed]
     for box in forbidden:
@@ -477,14 +410,14 @@ def _subtract(packed: int, forbidden: tuple[int, ...], layout: _Layout) -> list[
     return parts
 
 
-def _compile(clause: Clause, index: int, program: Program, layouts: tuple[_Layout, ...]) -> _Rule | None:
+def _compile(clause: Clause, index: int, program: Program, layouts: tuple[Layout, ...]) -> _Rule | None:
     """The clause prepared for joining, or None if its masks leave nothing."""
     masks = _narrowed(clause, program)
     if masks is None:
         return None
     order = list(dict.fromkeys(slot for atom in (clause.head, *clause.body) for slot in atom.slots))
     order += [slot for slot in range(len(masks)) if slot not in set(order)]
-    layout = _Layout.of([masks[slot] for slot in order])
+    layout = Layout.of([masks[slot] for slot in order])
     place = {slot: (layout.offsets[at], layout.fields[at]) for at, slot in enumerate(order)}
     head = set(clause.head.slots)
     target = layouts[clause.head.predicate].offsets
@@ -494,7 +427,7 @@ def _compile(clause: Clause, index: int, program: Program, layouts: tuple[_Layou
         initial=layout.pack([masks[slot] for slot in order]),
         ones=layout.ones,
         guards=layout.guards,
-        head_moves=_Moves.of([(place[s][0], to, place[s][1]) for s, to in zip(clause.head.slots, target, strict=True)]),
+        head_moves=Moves.of([(place[s][0], to, place[s][1]) for s, to in zip(clause.head.slots, target, strict=True)]),
         apart=_apart(clause.differ, place, head),
         repeated=tuple(place[slot] for slot in sorted(head) if clause.head.slots.count(slot) > 1),
         always=frozenset(head.union(*({differ.left, differ.right} for differ in clause.differ))),
@@ -503,6 +436,8 @@ def _compile(clause: Clause, index: int, program: Program, layouts: tuple[_Layou
     rule.uses = tuple(
         _use(rule, position, atom.slots, layouts[atom.predicate], place) for position, atom in enumerate(clause.body)
     )
+    for use in rule.uses:
+        use.others = tuple(other for other in rule.uses if other is not use)
     return rule
 
 
@@ -533,14 +468,14 @@ def _apart(conditions: tuple[Differ, ...], place: dict[int, tuple[int, Mask]], k
 
 
 def _use(
-    rule: _Rule, position: int, slots: tuple[int, ...], layout: _Layout, place: dict[int, tuple[int, Mask]]
+    rule: _Rule, position: int, slots: tuple[int, ...], layout: Layout, place: dict[int, tuple[int, Mask]]
 ) -> _Use:
     first: dict[int, tuple[int, int, Mask]] = {}
     repeats = []
     for slot, source in zip(slots, layout.offsets, strict=True):
         offset, full = place[slot]
         if slot in first:
-            repeats.append((_Moves.of([(source, offset, full)]), rule.ones & ~(full << offset)))
+            repeats.append((Moves.of([(source, offset, full)]), rule.ones & ~(full << offset)))
         else:
             first[slot] = (source, offset, full)
     taken = sum(full << offset for _, offset, full in first.values())
@@ -549,7 +484,7 @@ def _use(
         position,
         frozenset(slots),
         rule.initial & ~taken,
-        _Moves.of(list(first.values())),
+        Moves.of(list(first.values())),
         tuple(repeats),
     )
 
@@ -566,7 +501,7 @@ def matches(relations: Relations, goal: Goal, budget: Budget | None = None) -> I
             masks[differ.left] &= ~differ.unique
     if not all(masks):
         return
-    layout = _Layout.of(masks)
+    layout = Layout.of(masks)
     place = {slot: (layout.offsets[slot], layout.fields[slot]) for slot in range(len(masks))}
     apart = _apart(goal.differ, place, set(place))
     tables = [_placed(relations, atom, masks, layout) for atom in goal.body]
@@ -581,7 +516,7 @@ def matches(relations: Relations, goal: Goal, budget: Budget | None = None) -> I
                 yield layout.unpack(part)
 
 
-def _placed(relations: Relations, atom: Atom, masks: Sequence[Mask], layout: _Layout) -> list[int]:
+def _placed(relations: Relations, atom: Atom, masks: Sequence[Mask], layout: Layout) -> list[int]:
     """The boxes of the atom inside the masks of the slots."""
     table: dict[int, None] = {}
     for box in relations.get(atom.predicate, ()):
@@ -593,7 +528,7 @@ def _placed(relations: Relations, atom: Atom, masks: Sequence[Mask], layout: _La
     return list(table)
 
 
-def _combinations(env: int, tables: list[list[int]], layout: _Layout, budget: Budget | None) -> Iterator[int]:
+def _combinations(env: int, tables: list[list[int]], layout: Layout, budget: Budget | None) -> Iterator[int]:
     if not tables:
         yield env
         return

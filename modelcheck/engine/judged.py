@@ -27,6 +27,10 @@ class Unsupported(Exception):
     """The claim needs something that the prover does not decide; the argument says what."""
 
 
+class ForeignPoint(Exception):
+    """A leak comes after a point of another role than the judged one; the argument says which."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """What happens from some moment on: rules of leaks, and states of the judged session that are over by then."""
@@ -256,7 +260,9 @@ class Judged:
         result = []
         for point in points:
             if point.role != self.machine.role.name:
-                raise Unsupported(f"the leak comes after a point of {point.role}, but the claim judges {self.machine.role.name}")
+                raise ForeignPoint(
+                    f"the leak comes after a point of {point.role}, but the claim judges {self.machine.role.name}"
+                )
             over: set[int] = set()
             for stance in self.held.stances(point):
                 for state in self.machine.lineage(stance.state):
