@@ -484,6 +484,8 @@ class _Session:
         """The true variables of a solution, or None if there is none."""
         solver = self.z3.SolverFor("QF_FD", ctx=self.context)
         solver.set("rlimit", min(self.budget - self.spent, 2**32 - 1))
+        # z3 would take an interruption for itself and answer "unknown"; the program that asked is to end.
+        solver.set("ctrl_c", False)
         solver.from_string(dimacs)
         verdict = solver.check()
         resources = solver.statistics().get_key_value("rlimit count")

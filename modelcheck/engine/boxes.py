@@ -179,10 +179,7 @@ class _Relation:
     def remove(self, packed: int) -> None:
         """Nothing; the box is gone from the relation and from every place that uses it."""
         del self.live[packed]
-        group = self.groups[packed & self.first]
-        del group[packed]
-        if not group:
-            del self.groups[packed & self.first]
+        del self.groups[packed & self.first][packed]
         for keep in self.without:
             del self.neighbours[packed & keep]
         for use in self.uses:
@@ -190,31 +187,39 @@ class _Relation:
 
     def absorb(self, packed: int) -> int | None:
         """The box that now covers ``packed``, merged as far as it goes; None if an older one did."""
-        if packed in self.live or self._covered(packed):
+        if packed in self.live:
+            return None
+        inside = self._inside(packed)
+        if inside is None:
             return None
         merged = self._merge(packed)
-        self._remove_inside(merged)
+        if merged != packed:
+            inside = self._inside(merged) or []
+        for other in inside:
+            if other in self.live:
+                self.remove(other)
         self.live[merged] = None
         self.groups.setdefault(merged & self.first, {})[merged] = None
         for keep in self.without:
             self.neighbours[merged & keep] = merged
         return merged
 
-    def _covered(self, packed: int) -> bool:
+    def _inside(self, packed: int) -> list[int] | None:
+        """The boxes inside ``packed``, or None if it is inside one."""
+        found = []
         mine = packed & self.first
         for first, group in self.groups.items():
-            if mine & first == mine:
+            common = mine & first
+            if common == mine:
                 for other in group:
-                    if packed & other == packed:
-                        return True
-        return False
-
-    def _remove_inside(self, packed: int) -> None:
-        mine = packed & self.first
-        for first, group in list(self.groups.items()):
-            if mine & first == first:
-                for other in [other for other in group if packed & other == other]:
-                    self.remove(other)
+                    meet = packed & other
+                    if meet == packed:
+                        return None
+                    if meet == other:
+                        found.append(other)
+            elif common == first:
+                found += [other for other in group if packed & other == other]
+        return found
 
     def _merge(self, packed: int) -> int:
         neighbours, again = self.neighbours, True

@@ -64,8 +64,9 @@ class _Owner:
         self.word = word
 
 
-class _Moment(_Owner):
-    pass
+class _Moment:
+    def __init__(self, word: str) -> None:
+        self.word = word
 
 
 class _Length:

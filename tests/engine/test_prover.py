@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from modelcheck.verdict import Holds, NotSupported, PossibleAttack, Undecided, Vacuous
 from modelcheck.options import Options
+from modelcheck.verdict import Holds, NotSupported, PossibleAttack, Undecided, Vacuous
 from tests.support import FAST, SIGNED, results
 
 CLAIMS = {
