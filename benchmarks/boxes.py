@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import sys
 
-import pyperf
+import pyperf  # type: ignore[import-untyped]
 
 from modelcheck.engine.audit import Stage, audit
 from modelcheck.engine.boxes import Budget, Fixpoint, solve

@@ -16,8 +16,8 @@ from modelcheck.engine.boxes import matches
 from modelcheck.engine.cases import NotHeld
 from modelcheck.engine.clauses import ClauseSet, Literal
 from modelcheck.engine.horn import Goal
-from modelcheck.engine.judged import STAR, Case, Forbids, Judged, Stretch, applied, carried, other_branches
-from modelcheck.engine.scene import ELSEWHERE, Scene, Session, attacker_leaf, leaf_name, summaries
+from modelcheck.engine.judged import OTHER, STAR, Case, Forbids, Judged, Stretch, applied, carried, other_branches
+from modelcheck.engine.scene import DISHONEST, ELSEWHERE, Scene, Session, attacker_leaf, leaf_name, summaries
 from modelcheck.engine.spotlight import Held, Stance, restriction
 from modelcheck.engine.steps import fixed_values, fresh_values, session_variable
 from modelcheck.protocol.model import Agreement, Claim, Datum
@@ -333,35 +333,48 @@ class AgreementCases:
         self.judged.add_partners(self.wanted.right.role)
         thirds = self.third_party()
         makers, leaves = self.spotlights(thirds, self.makers(thirds, solve))
-        second = replace(self.judged.star, label=SECOND)
         partners = self.judged.partner_classes(self.wanted.right.role)
-        tests: list[tuple[Stance, list[Literal], dict[Var, Term]]] = []
+        for second in self._seconds():
+            scene, later = self.judged.scene([second, *partners, *makers], leaves)
+            base = self.judged.base_forbids(scene)
+            self._name_makers(scene, base, thirds)
+            goals = tuple(self._both(scene, second))
+            yield Case(
+                f"two sessions commit to the same data, the second as ({', '.join(second.names)})", scene, goals,
+                base.result(), self._before_commit(later), tuple((STAR, commit.stance) for commit in self.commits))  # fmt: skip
+
+    def _seconds(self) -> Iterator[Session]:
+        """Yield the second committing session under all names that equal data leave open to it."""
+        shared = {datum.name for datum in self.shared_names()}
+        role = self.judged.machine.role
+        choices: list[tuple[str, ...]] = []
+        for variable, name in zip(role.parameters, self.judged.star.names, strict=True):
+            if variable.name in shared:
+                choices.append((name,))
+            else:
+                choices.append(tuple(dict.fromkeys((name, OTHER) if variable in role.own else (name, OTHER, DISHONEST))))
+        for names in product(*choices):
+            yield replace(self.judged.star, label=SECOND, names=names)
+
+    def _both(self, scene: Scene, second: Session) -> Iterator[Goal]:
+        """Yield the goals "both sessions are at a commit, with the same data"."""
+        alike = second.names == self.judged.star.names
         for one in self.commits:
             for two in self.commits:
                 for mapping in unify_all(one.terms, [renamed(term, RUN) for term in two.terms]):
-                    if self._excluded_by_memory(one, mapping):
+                    fixed = self.judged.fixed(scene, one.stance)
+                    if fixed is None or (alike and self._excluded_by_memory(one, mapping)):
                         continue
-                    body = [*one.stance.literals(self.clauses), *two.stance.literals(self.clauses, RUN)]
-                    tests.append((one.stance, applied(body, mapping), mapping))
-        scene, later = self.judged.scene([second, *partners, *makers], leaves)
-        later = self._before_commit(later)
-        base = self.judged.base_forbids(scene)
-        self._name_makers(scene, base, thirds)
-        goals = []
-        for stance, body, mapping in tests:
-            fixed = self.judged.fixed(scene, stance)
-            if fixed is None:
-                continue
-            fixed[session_variable(RUN)] = scene.mask("session", [SECOND])
-            goal = scene.goal(body, (), carried(scene, fixed, mapping))
-            if goal is not None and self._can_start(scene, body, fixed):
-                goals.append(goal)
-        yield Case("two sessions commit to the same data", scene, tuple(goals), base.result(), later,
-                   tuple((STAR, commit.stance) for commit in self.commits))  # fmt: skip
+                    fixed[session_variable(RUN)] = scene.mask("session", [SECOND])
+                    body = applied([*one.stance.literals(self.clauses), *two.stance.literals(self.clauses, RUN)], mapping)
+                    goal = scene.goal(body, (), carried(scene, fixed, mapping))
+                    if goal is not None and self._can_start(scene, body, fixed):
+                        yield goal
 
     def _excluded_by_memory(self, commit: Commit, mapping: dict[Var, Term]) -> bool:
-        """Return whether the two sessions, of one name, would both have accepted a value that must be new."""
-        new = commit.stance.new_values()
+        """Return whether the two sessions, of one party, would both have accepted a value that must be new to it."""
+        role = self.judged.machine.role
+        new = commit.stance.new_values() if role.own or role.hosts else set()
         return any(substitute(v, mapping) is substitute(Var(RUN + v.name, v.sort), mapping) for v in new)
 
     def _can_start(self, scene: Scene, body: list[Literal], fixed: dict[Var, int]) -> bool:

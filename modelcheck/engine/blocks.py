@@ -2,7 +2,7 @@
 
 A block is executed as a whole; nothing that an attacker or a claim can observe happens inside one. A block ends before
 a receive or a recall, before a second send, at a branch and at the end of the role, so that disabling "the step that
-sends M" takes away exactly that send (spotlight.md, sections 1 and 2).
+sends M" takes away exactly that send (docs/explanation/semantics.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Secrecy, aliveness and uniqueness as cases that must not be derivable (spotlight.md, section 2)."""
+"""Secrecy, aliveness and uniqueness as cases that must not be derivable (docs/explanation/semantics.md)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The Horn clauses of a protocol, generated once: role steps, attacker knowledge, stored records, private channels.
 
 Clauses speak of sessions through one column, the session class; which classes exist, which are spotlights, what is
-leaked or disabled are data that a :class:`~modelcheck.engine.scene.Scene` adds per claim (spotlight.md, section 1).
+leaked or disabled are data that a :class:`~modelcheck.engine.scene.Scene` adds per claim (docs/explanation/semantics.md).
 Knowledge is demand-driven: a predicate exists for each pattern that somebody needs the attacker to know, a pattern
 being a term with its variables as columns. Patterns are real terms, so two of them are related exactly by unification
 and no assumption about injectivity of keys and transcripts is made; unifying two patterns is done once.

@@ -293,7 +293,7 @@ def honest_paths(system: System, point: Point | None = None) -> list[int]:
 
 
 def _injective(system: System, claim: Claim, wanted: Agreement, solver: Solver) -> Proof | Derived:
-    """Agreement, and one of three tests that no two sessions share a run (spotlight.md, section 2)."""
+    """Agreement, and one of three tests that no two sessions share a run (docs/explanation/semantics.md)."""
     clauses = system.clauses(claim)
     cases = AgreementCases(clauses, system.held(clauses), claim, wanted)
     first = _exclude(cases.cases(solver.relations), solver)

@@ -3,7 +3,7 @@
 A session class is a role with values for the names it starts from. A *spotlight* holds exactly one session; a
 *summary* class any number, whose fresh values are one leaf each. Mapping every concrete leaf to the leaf of its
 creator's class preserves every positive rule, so what is not derivable here is impossible in every run, whatever the
-number of sessions. A condition that two leaves differ holds as soon as they *may* differ (spotlight.md, section 1).
+number of sessions. A condition that two leaves differ holds as soon as they *may* differ (docs/explanation/semantics.md).
 """
 
 from __future__ import annotations

@@ -81,7 +81,8 @@ def test_an_interruption_leaves_no_half_written_file(tmp_path: Path) -> None:
         time.sleep(0.002)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
-    assert process.returncode in (130, 0)
+    # Python ends by the signal itself, which a shell shows as 130, if it was in code made from text, such as dataclasses.
+    assert process.returncode in (130, -signal.SIGINT, 0)
     left = [path.name for path in folder.iterdir()]
     assert [name for name in left if not name.endswith(".json")] == []
     for name in left:
