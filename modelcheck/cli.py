@@ -108,8 +108,7 @@ def _checked(
     for task in tasks:
         late = options.timeout is not None and monotonic() - started > options.timeout
         result = skipped(task, options.timeout) if late else check_claim(task, options)
-        text = evidence_text(result)
-        if folder is not None and text is not None:
+        if folder is not None and (text := evidence_text(result)) is not None:
             write_atomically(folder / f"{task.protocol}.{task.claim}.json", text)
         results.append(result)
         yield result
@@ -122,26 +121,24 @@ def _report_text(
     from modelcheck.render.text import claim_line, details, summary
 
     heading = ""
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    with _progress(len(tasks)) as advance:
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    with _progress(len(tasks)) as aside:
         for result, task in zip(stream, tasks, strict=True):
+            line = claim_line(result)
+            lines = [click.style(line, fg="green" if result.ok else "red") if colour else line]
             if result.protocol != heading:
                 heading = result.protocol
-                click.echo(f"{result.protocol}  ({result.file})")
-                for warning in warnings_of(task):
-                    click.echo(f"  note  {warning}")
-            line = claim_line(result)
-            click.echo(click.style(line, fg="green" if result.ok else "red") if colour else line)
-            for more in details(result, verbose=verbose):
-                click.echo(more)
-            advance()
+                notes = [f"  note  {warning}" for warning in warnings_of(task)]
+                lines = [f"{result.protocol}  ({result.file})", *notes, *lines]
+            with aside():
+                click.echo("\n".join([*lines, *details(result, verbose=verbose)]))
     click.echo(summary(results))
 
 
-def _progress(total: int) -> AbstractContextManager[Callable[[], None]]:
-    """Return a progress bar on a terminal, nothing elsewhere; both are called once per claim."""
+def _progress(total: int) -> AbstractContextManager[Callable[[], AbstractContextManager[None]]]:
+    """Return a progress bar on a terminal, nothing elsewhere; what it gives is entered to report a claim."""
     if not sys.stderr.isatty() or total < 2:
-        return nullcontext(lambda: None)
+        return nullcontext(nullcontext)
     from modelcheck.render.progress import bar
 
     return bar(total)
@@ -197,7 +194,9 @@ def explain(code: str | None) -> None:
     found = rules.find(code)
     if found is None:
         names = [word for rule in rules.ALL for word in (rule.code, rule.name)]
-        raise click.UsageError(f"there is no diagnostic `{code}`; {did_you_mean(code, names) or 'run `modelcheck explain`'}")
+        raise click.UsageError(
+            f"there is no diagnostic `{code}`; {did_you_mean(code, names) or 'run `modelcheck explain`'}"
+        )
     click.echo(f"{found.code} {found.name}: {found.title}\n\n{found.explanation}")
 
 

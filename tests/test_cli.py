@@ -71,9 +71,7 @@ class TestCheck:
         code, out, err = run("check", hello)
         assert (code, err) == (0, "")
         assert out.splitlines()[0] == "hello  (hello.flow)"
-        assert out.splitlines()[-1] == (
-            "6 claims: 5 holds, 1 possible attack; all as expected; prover # s, audit # s"
-        )
+        assert out.splitlines()[-1] == ("6 claims: 5 holds, 1 possible attack; all as expected; prover # s, audit # s")
 
     def test_a_folder_is_searched_for_specs(self, run: Run, hello: str) -> None:
         assert run("check", ".", "--claim", "secrecy", "--no-audit") == (

@@ -54,6 +54,8 @@ def _result(result: ClaimResult) -> dict[str, Any]:
 
 def _evidence(verdict: Verdict) -> dict[str, Any]:
     match verdict:
+        case Holds(evidence=tuple() as paths):
+            return {"honest_run": {"path": paths[0]}}
         case Holds(audited, questions):
             return {"invariant": {"audited": audited, "questions": questions}}
         case PossibleAttack(steps, conclusion):

@@ -56,6 +56,4 @@ def summary(results: Sequence[ClaimResult]) -> str:
     proving = sum(result.seconds for result in results)
     auditing = sum(result.audit_seconds for result in results)
     plural = "" if len(results) == 1 else "s"
-    return (
-        f"{len(results)} claim{plural}: {counts}; {outcome}; prover {proving:.2f} s, audit {auditing:.2f} s"
-    )
+    return f"{len(results)} claim{plural}: {counts}; {outcome}; prover {proving:.2f} s, audit {auditing:.2f} s"

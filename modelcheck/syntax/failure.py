@@ -49,12 +49,14 @@ class NotParsed(Exception):
 
 def locate(text: str, problem: UnexpectedInput) -> Failure:
     """Return the failure behind lark's finding, by reading the text once more up to it."""
+    taken = _tokens_taken(text)
     steps: list[tuple[Token, list[int]]] = []
     again = grammar().parse_interactive(text)
     stack: list[int] = again.parser_state.state_stack
     try:
-        for token in again.iter_parse():
-            steps = [*steps[-1:], (token, list(stack))]
+        for number, token in enumerate(again.iter_parse(), 3):
+            if number > taken:
+                steps = [*steps[-1:], (token, list(stack))]
     except UnexpectedInput as found:
         problem = found
     culprit: object = getattr(problem, "token", None)
@@ -71,6 +73,17 @@ def locate(text: str, problem: UnexpectedInput) -> Failure:
     if isinstance(problem, UnexpectedCharacters):
         kind = ""
     return Failure(Place(start, end, _accepted(states, at)), kind, _state(problem, at), before)
+
+
+def _tokens_taken(text: str) -> int:
+    """Return how many tokens lark reads before it gives up: only the stacks at the last of them are worth a copy."""
+    count = 0
+    try:
+        for _ in grammar().parse_interactive(text).iter_parse():
+            count += 1
+    except UnexpectedInput:
+        pass
+    return count
 
 
 def _state(problem: UnexpectedInput, stack: list[int]) -> int:

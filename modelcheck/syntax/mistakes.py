@@ -109,11 +109,32 @@ EXAMPLES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "protocol p\nflow\n A -> B: Hello { x\n",
         "protocol p\nflow\n A -> B: Hello { x: y\n",
     )),
-    ("a bracket is not closed", "write `)` after the last argument", (
+    ("a comma or `)` is missing", "write `,` between arguments and `)` after the last one", (
         "protocol p\nflow\n let k = kdf(x\n A accepts",
+        "protocol p\nflow\n let k = kdf(x, y z)",
         "protocol p\nflow\n let k = kdf(x, y\nclaims",
+    )),
+    ("a bracket is not closed", "write `)` after the last argument", (
         "protocol p\nflow\n let k = kdf(x\n",
         "protocol p\nflow\n A -> B: M { f: kdf(x }",
+    )),
+    ("a bracket is closed that is not open", "leave it out, or open it further up", (
+        "protocol p\nflow\n let k = kdf(x))",
+        "protocol p\nflow\n let k = x)",
+        "protocol p\nflow\n A accepts }",
+        "protocol p\nflow\n A -> B: M { x } }",
+    )),
+    ("nothing stands after this comma", "complete the list, or leave the comma out", (
+        "protocol p\nflow\n let k = kdf(x,)",
+        "protocol p\nflow\n let k = kdf(x,, y)",
+        "protocol p\nflow\n A creates x: Nonce,, y: Nonce",
+        "protocol p\nflow\n A -> B: M { x: y,, z: w }",
+        "protocol p\nflow\n A -> B: M { x: y, }",
+        "protocol p\nflow\n A -> B: M { x, }",
+        "protocol p\nflow\n A keeps x,, y",
+    )),
+    ("a statement does not start with `name:`", "write `,` before it if it continues the list above", (
+        "protocol p\nflow\n A creates x: Nonce y: Nonce",
     )),
     ("a key family is indexed by names", "write `key k(Name): SigningKey`", (
         "protocol p\n key k: SigningKey\nflow",

@@ -20,6 +20,7 @@ def result(
 
 HOLDS = result(Holds(audited=True, questions=29), sources=("T13-06", "T13-10"))
 NOT_AUDITED = result(Holds(audited=False, questions=0))
+REACHED = result(Holds(audited=True, questions=0, evidence=("2", "3")))
 ATTACK = result(
     PossibleAttack(("Client sends Hello", "the attacker takes g^x"), "so the attacker knows `k`"),
     claim="exponent_lost", expected="attack", reason="one exponent is enough")  # fmt: skip

@@ -42,6 +42,7 @@ def test_the_whole_document() -> None:
     ("result", "verdict", "evidence"),
     [
         (results.NOT_AUDITED, "holds", {"invariant": {"audited": False, "questions": 0}}),
+        (results.REACHED, "holds", {"honest_run": {"path": "2"}}),
         (
             results.UNEXPECTED,
             "possible attack",

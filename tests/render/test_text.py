@@ -12,7 +12,10 @@ from tests.render import results
 @pytest.mark.parametrize(
     ("result", "line"),
     [
-        (results.HOLDS, "  ok    server_auth          holds               as expected              12 ms  T13-06, T13-10"),
+        (
+            results.HOLDS,
+            "  ok    server_auth          holds               as expected              12 ms  T13-06, T13-10",
+        ),
         (results.NOT_AUDITED, "  ok    server_auth          holds (not audited) as expected              12 ms"),
         (results.ATTACK, "  ok    exponent_lost        possible attack     as expected              12 ms"),
         (results.UNEXPECTED, "  FAIL  server_auth          possible attack     expected to hold         12 ms"),
@@ -81,9 +84,7 @@ def test_the_summary_counts_what_was_not_expected() -> None:
 
 
 def test_the_summary_of_one_claim_is_in_the_singular() -> None:
-    assert summary([results.ATTACK]) == (
-        "1 claim: 1 possible attack; all as expected; prover 0.01 s, audit 0.00 s"
-    )
+    assert summary([results.ATTACK]) == ("1 claim: 1 possible attack; all as expected; prover 0.01 s, audit 0.00 s")
 
 
 def test_the_summary_of_nothing_says_so() -> None:
