@@ -322,13 +322,6 @@ Roles send only what they can build from what they created, were told, received 
 
 Either an earlier message must carry it, or the role must hold a key to open what carries it.""",
 )
-NEVER_FINISHES = Rule(
-    "MC302",
-    "never-finishes",
-    "A role cannot get to its end",
-    """\
-With an honest partner and no attacker the role cannot take all of its steps: a check contradicts what the other side sends.""",
-)
 NOT_HELD = Rule(
     "MC303",
     "not-held",
@@ -354,27 +347,6 @@ OPAQUE_TOO_LARGE = Rule(
     "An unopened part is too large",
     """\
 A part that a role cannot open is modelled leaf by leaf. This one has too many leaves.""",
-)
-UNTIED_KEY = Rule(
-    "MC306",
-    "untied-key",
-    "A role cannot tie a key to a name",
-    """\
-The role receives a public key of a family that is neither certified nor published, so it cannot know whose key it is. That may be intended (raw public keys); then the claims show what it costs.""",
-)
-TYPE_FLAW = Rule(
-    "MC307",
-    "type-flaw",
-    "Two messages that could be taken for each other",
-    """\
-The proof covers attackers who respect message formats. Two parts of different format have a common instance, so a real implementation might take one for the other; tag or frame them, and the restriction loses nothing.""",
-)
-NO_ROLE_ACTS = Rule(
-    "MC308",
-    "no-role-acts",
-    "A role that does nothing",
-    """\
-The role is declared but neither sends nor receives.""",
 )
 
 ALL: tuple[Rule, ...] = (
@@ -415,13 +387,9 @@ ALL: tuple[Rule, ...] = (
     NO_SUCH_POINT,
     NOT_A_FACT,
     UNDERIVABLE_SEND,
-    NEVER_FINISHES,
     NOT_HELD,
     NOT_JUDGED_POINT,
     OPAQUE_TOO_LARGE,
-    UNTIED_KEY,
-    TYPE_FLAW,
-    NO_ROLE_ACTS,
 )
 """Every rule, by code."""
 
