@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from modelcheck.engine.blocks import blocks
 from modelcheck.engine.clauses import (
@@ -26,7 +26,7 @@ from modelcheck.engine.steps import (
     state_literal,
 )
 from modelcheck.machines.machine import Create, Keep, Recall, Receive, RoleMachine, Send
-from modelcheck.protocol.model import Family, Weak
+from modelcheck.protocol.model import Family, Path, Weak
 from modelcheck.protocol.terms import NAME, STORED, App, Key, Term, Var, sort_of, substitute, subterms, unify
 from modelcheck.protocol.theory import is_data, recipes
 
@@ -37,6 +37,7 @@ def build(
     enumerations: dict[str, tuple[str, ...]],
     weak: tuple[Weak, ...] = (),
     possession: tuple[str, ...] = (),
+    paths: Mapping[str, tuple[Path, ...]] | None = None,
 ) -> ClauseSet:
     """Return the clauses of the machines running side by side; knowledge is added as it is demanded."""
     everywhere = frozenset(power.form for power in weak if power.when is None)
@@ -57,7 +58,7 @@ def build(
             expose_block(clauses, block, recalls)
             for power in weak:
                 if power.when is not None:
-                    expose_weak(clauses, block, power.form, power.when)
+                    expose_weak(clauses, block, power.form, power.when, (paths or {})[machine.protocol])
     for block in clauses.blocks:
         add_block(clauses, block)
     close(clauses)

@@ -94,7 +94,10 @@ class System:
         possession = tuple(p.family for p in claim.powers if isinstance(p, UncheckedPossession))
         key = (weak, possession)
         if key not in self._clauses:
-            self._clauses[key] = build(self.machines, self.families(), self.enumerations(), weak, possession)
+            self._clauses[key] = build(
+                self.machines, self.families(), self.enumerations(), weak, possession,
+                {protocol.name: protocol.paths for protocol in self.protocols()},
+            )  # fmt: skip
         return self._clauses[key].copy()
 
     def held(self, clauses: ClauseSet) -> Held:

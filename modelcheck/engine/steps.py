@@ -15,10 +15,9 @@ from modelcheck.engine.clauses import (
     Literal,
     Origin,
     Predicate,
-    base_name,
 )
 from modelcheck.machines.machine import Create, Guard, Keep, Pick, Recall, Receive, RoleMachine, Send, Step
-from modelcheck.protocol.model import Fact
+from modelcheck.protocol.model import Fact, Path
 from modelcheck.protocol.terms import App, Const, Key, Term, Var, sort_of, substitute, subterms, unify
 from modelcheck.protocol.theory import is_data, openings
 
@@ -276,32 +275,25 @@ def _expose(
             )
 
 
-def expose_weak(clauses: ClauseSet, block: Block, form: str, fact: Fact) -> None:
-    """Add what a weak primitive gives away in the sessions where the condition of the claim holds."""
+def expose_weak(clauses: ClauseSet, block: Block, form: str, fact: Fact, paths: tuple[Path, ...]) -> None:
+    """Add what a weak primitive gives away in the sessions where the condition of the claim holds.
+
+    On a path that fixes the value, the value says whether it holds there; a role that never learns the value is taken
+    to be in such a session, which only strengthens the attacker.
+    """
     machine = block.machine
-    state = machine.states[block.end]
     predicate = clauses.state_of[machine.role.name, block.end]
-    for view in state.views.values():
-        subject = _subject(view.known, fact.subject.name)
-        if subject is None:
+    for index, view in machine.states[block.end].views.items():
+        honest = paths[index].values.get(fact.subject.name)
+        if honest is None or (isinstance(honest, Const) and honest.value not in fact.values):
             continue
-        if isinstance(subject, Const):
-            if subject.value not in fact.values:
-                continue
-            conditions: tuple[Condition, ...] = ()
-        else:
-            conditions = (Condition("among", subject, None, fact.values),)
+        own = view.of(honest)
+        among = isinstance(own, Var)
+        conditions = (Condition("among", own, None, fact.values),) if among and own is not None else ()
         for part in _weak_parts(block, form):
             clauses.exposures.append(
                 Exposure(ATTACKER, predicate, part, (), conditions, part, block.end, any_message=form == "hash")
             )
-
-
-def _subject(known: dict[Term, Term], name: str) -> Term | None:
-    for honest, own in known.items():
-        if isinstance(honest, Var) and base_name(honest) == name:
-            return own
-    return None
 
 
 def _weak_parts(block: Block, form: str) -> Iterator[Term]:
