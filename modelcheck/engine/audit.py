@@ -186,6 +186,7 @@ class _Batch:
         self.stage = stage
         self.question = _Question()
         self.suspects: dict[Literal, _Suspect] = {}
+        self.holding: dict[tuple[int, tuple[_Variable, ...]], Literal] = {}
         self.checks = 0
 
     def ask(self, number: int, session: _Session) -> list[Failure]:
@@ -214,7 +215,7 @@ class _Batch:
         question.outside(outside, head, self.stage.relations.get(predicate, ()))
         question.outside(unforbidden, head, program.forbidden.get(predicate, ()))
         if included:
-            selector = question.inside(head, -1 - predicate, included)
+            selector = question.inside(head, included)
             question.require(-selector, outside)
             self.suspects[selector] = _Suspect(predicate, None, None, columns, dict(enumerate(head)))
         for index in clauses:
@@ -267,12 +268,16 @@ class _Batch:
         for slot, variable in slots.items():
             question.require(-selector, question.member(variable, one.masks[slot]))
         for atom in one.body:
-            variables = tuple(slots[slot] for slot in atom.slots)
-            inside = question.inside(variables, atom.predicate, relations[atom.predicate])
-            question.require(-selector, inside)
+            question.require(-selector, self._holds(atom.predicate, tuple(slots[slot] for slot in atom.slots)))
         for differ in one.differ:
             question.apart(selector, slots[differ.left], slots[differ.right], differ.unique)
         return selector
+
+    def _holds(self, predicate: int, point: tuple[_Variable, ...]) -> Literal:
+        """A literal that implies that the point is in the boxes of the predicate, the same for every clause."""
+        if (predicate, point) not in self.holding:
+            self.holding[predicate, point] = self.question.inside(point, self.stage.relations[predicate])
+        return self.holding[predicate, point]
 
 
 @dataclass(slots=True, eq=False)
@@ -300,7 +305,6 @@ class _Question:
         self.lines = [f"{TRUE} 0"]
         self.top = TRUE
         self.pool: dict[int, list[_Variable]] = {}
-        self.insides: dict[tuple[tuple[_Variable, ...], int], Literal] = {}
         self.equalities: list[tuple[Literal, _Variable, _Variable]] = []
         self.differences: list[tuple[Literal, _Variable, _Variable, Mask]] = []
 
@@ -349,14 +353,11 @@ class _Question:
             variable.known.get(mask) or self.member(variable, mask) for variable, mask in zip(point, masks, strict=True)
         ]
 
-    def inside(self, point: tuple[_Variable, ...], predicate: int, boxes: Iterable[Box]) -> Literal:
-        """A literal that implies that the point is in one of the boxes, which are those of the predicate."""
-        key = point, predicate
-        if key not in self.insides:
-            self.insides[key] = some = self.literal()
-            chosen = [self._in_box(point, box) for box in boxes]
-            self.require(-some, *chosen)
-        return self.insides[key]
+    def inside(self, point: tuple[_Variable, ...], boxes: Iterable[Box]) -> Literal:
+        """A literal that implies that the point is in one of the boxes."""
+        some = self.literal()
+        self.require(-some, *[self._in_box(point, box) for box in boxes])
+        return some
 
     def _in_box(self, point: tuple[_Variable, ...], box: Box) -> Literal:
         members = self._members(point, box)

@@ -290,17 +290,18 @@ def expose_weak(clauses: ClauseSet, block: Block, form: str, fact: Fact, paths: 
         own = view.of(honest)
         among = isinstance(own, Var)
         conditions = (Condition("among", own, None, fact.values),) if among and own is not None else ()
-        for part in _weak_parts(block, form):
+        computed = tuple(own for value in paths[index].values.values() if (own := view.of(value)) is not None)
+        for part in _weak_parts(block, form, computed):
             clauses.exposures.append(
                 Exposure(ATTACKER, predicate, part, (), conditions, part, block.end, any_message=form == "hash")
             )
 
 
-def _weak_parts(block: Block, form: str) -> Iterator[Term]:
-    """Yield what a weak primitive of this form reveals of the terms that a block sends or receives."""
+def _weak_parts(block: Block, form: str, computed: tuple[Term, ...]) -> Iterator[Term]:
+    """Yield what a weak primitive of this form reveals of the terms that a block sends, receives or computes."""
     terms = [s.term for s in block.steps if isinstance(s, Send)]
     received = [s.pattern for s in block.steps if isinstance(s, Receive)]
-    seen = dict.fromkeys(part for term in (*terms, *received) for part in subterms(term))
+    seen = dict.fromkeys(part for term in (*terms, *received, *computed) for part in subterms(term))
     for part in seen:
         match part:
             case App("dh") if form == "dh":

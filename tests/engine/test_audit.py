@@ -344,3 +344,28 @@ def test_the_budget_bounds_the_solver_as_well() -> None:
     assert audit([stage], enough.spent + 1).accepted
     assert audit([stage], enough.spent // 2) == audit([stage], enough.spent // 2)
     assert audit([stage], enough.spent // 2).failures == (BudgetSpent(0),)
+
+
+def test_a_slot_has_one_value_among_many_classes() -> None:
+    """Each value is a class of its own; the two predicates have no value in common."""
+    size = 40
+    full = (1 << size) - 1
+    evens = tuple((1 << value,) for value in range(0, size, 2))
+    odds = tuple((1 << value,) for value in range(1, size, 2))
+    goal = Goal((Atom(0, (0,)), Atom(1, (0,))), (full,))
+    program = Program(((full,), (full,)), (), (goal,))
+    assert failures({0: evens, 1: odds}, program) == []
+    assert failures({0: evens, 1: (*odds, evens[-1])}, program) == [(GoalReached, 0)]
+
+
+def test_a_slot_that_nothing_reads_is_given_a_value_of_its_mask() -> None:
+    program = Program(((ALL,),), (), (Goal((Atom(0, (0,)),), (B, B | C)),))
+    assert audit([Stage(program, {0: ((ALL,),)})], PLENTY).failures == (GoalReached(0, 0, (1, 1)),)
+
+
+def test_start_boxes_are_not_taken_for_the_boxes_of_another_predicate() -> None:
+    """The start of one predicate and the body of a clause are the same point of the question."""
+    steps = (Clause(Atom(0, (0,)), (Atom(1, (0,)),), (ALL,)), Clause(Atom(1, (0,)), (Atom(0, (0,)),), (ALL,)))
+    program = Program(((ALL,), (ALL,)), steps)
+    stage = Stage(program, {0: ((A | B,),), 1: ((A | B | C,),)}, start={0: ((A,),), 1: ((A,),)})
+    assert audit([stage], PLENTY).failures == (NotClosed(0, 0, (2,)),)
