@@ -46,11 +46,12 @@ A spec starts with `protocol NAME`.
 TOO_DEEP = Rule(
     "MC105",
     "too-deep",
-    "Brackets nest too deeply",
+    "Brackets or blocks nest too deeply",
     """\
-Terms nest at most 100 brackets deep.
+Brackets nest at most 100 deep, and blocks of branches (`alt`, `opt`) at most 25 deep. Nobody could follow more.
 
-Give inner terms names with `let`.""",
+Wrong:  `let k = kdf(kdf(kdf(...)))`, a hundred times
+Right:  give inner terms names with `let`, and end a block before the next one starts.""",
 )
 SYNTAX_ERROR = Rule(
     "MC110",
