@@ -38,7 +38,9 @@ def main() -> None:
     parser.add_argument("paths", nargs="*", type=Path, default=[specs_folder()])
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
-    print("| spec | claims | read and project | prover, all claims | median claim | slowest claim | audit, all claims |")
+    print(
+        "| spec | claims | read and project | prover, all claims | median claim | slowest claim | audit, all claims |"
+    )
     print("|---|--:|--:|--:|--:|--:|--:|")
     every: list[float] = []
     for path in find_specs(arguments.paths):

@@ -102,9 +102,7 @@ class AgreementCases:
                 yield Commit(stance, terms, tuple(matches))
 
     @staticmethod
-    def _match(
-        run: Stance, terms: tuple[Term, ...], theirs: list[Term], mapping: dict[Var, Term]
-    ) -> Match:
+    def _match(run: Stance, terms: tuple[Term, ...], theirs: list[Term], mapping: dict[Var, Term]) -> Match:
         commit = {v: substitute(v, mapping) for term in terms for v in term.variables}
         bound = {v: substitute(v, mapping) for term in theirs for v in term.variables}
         return Match(run, commit, bound)
@@ -285,9 +283,7 @@ class AgreementCases:
         label = ", ".join(f"{v.name} = {' '.join(value)}" for v, value in values.items()) or "commit"
         return Case(label, scene, goals, forbids.result(), later, ((STAR, commit.stance),))
 
-    def _take_away(
-        self, scene: Scene, forbids: Forbids, match: Match, ground: dict[Var, tuple[str, ...]]
-    ) -> None:
+    def _take_away(self, scene: Scene, forbids: Forbids, match: Match, ground: dict[Var, tuple[str, ...]]) -> None:
         """Forbid the run's step at exactly the committed data, if those are unique values."""
         table: dict[Term, tuple[str, ...]] = {}
         for variable, value in ground.items():
@@ -352,7 +348,9 @@ class AgreementCases:
             if variable.name in shared:
                 choices.append((name,))
             else:
-                choices.append(tuple(dict.fromkeys((name, OTHER) if variable in role.own else (name, OTHER, DISHONEST))))
+                choices.append(
+                    tuple(dict.fromkeys((name, OTHER) if variable in role.own else (name, OTHER, DISHONEST)))
+                )
         for names in product(*choices):
             yield replace(self.judged.star, label=SECOND, names=names)
 
@@ -366,7 +364,9 @@ class AgreementCases:
                     if fixed is None or (alike and self._excluded_by_memory(one, mapping)):
                         continue
                     fixed[session_variable(RUN)] = scene.mask("session", [SECOND])
-                    body = applied([*one.stance.literals(self.clauses), *two.stance.literals(self.clauses, RUN)], mapping)
+                    body = applied(
+                        [*one.stance.literals(self.clauses), *two.stance.literals(self.clauses, RUN)], mapping
+                    )
                     goal = scene.goal(body, (), carried(scene, fixed, mapping))
                     if goal is not None and self._can_start(scene, body, fixed):
                         yield goal

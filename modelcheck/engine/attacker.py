@@ -203,7 +203,9 @@ def _exposed(clauses: ClauseSet, kind: str, pattern: Term, head: Literal) -> Non
     seen = set()
     for exposure in _candidates(clauses, kind, pattern):
         for mapping in _fits(pattern, exposure):
-            machine = next(m for m in clauses.machines if clauses.state_of.get((m.role.name, exposure.state)) == exposure.predicate)
+            machine = next(
+                m for m in clauses.machines if clauses.state_of.get((m.role.name, exposure.state)) == exposure.predicate
+            )
             arguments = tuple(substitute(variable, mapping) for variable in pattern.variables)
             needs = tuple(substitute(need, mapping) for need in exposure.needs)
             if exposure.any_message and isinstance(pattern, App):

@@ -53,7 +53,9 @@ def reachable(clauses: ClauseSet, held: Held, claim: Claim, point: Point) -> Cas
     judged = Judged(clauses, held, claim, point, stances, strangers=False)
     scene, later = judged.scene()
     goals = tuple(goal for stance in judged.stances for goal in judged.goals(scene, stance))
-    return Case(f"{point}", scene, goals, judged.base_forbids(scene).result(), later, tuple((STAR, s) for s in judged.stances))
+    return Case(
+        f"{point}", scene, goals, judged.base_forbids(scene).result(), later, tuple((STAR, s) for s in judged.stances)
+    )
 
 
 def aliveness(clauses: ClauseSet, held: Held, claim: Claim, wanted: Aliveness) -> Iterator[Case]:
@@ -209,4 +211,3 @@ def _pair(
     label = f"{first.role.name}({','.join(mine)}) and {second.role.name}({','.join(theirs)})"
     stars = tuple((STAR, one) for one in stances)
     yield Case(label, scene, tuple(goals), judged.base_forbids(scene).result(), later, stars)
-

@@ -276,9 +276,7 @@ class ClauseSet:
 
     # ---------------------------------------------------------------------------------------- normal form of a rule
 
-    def rule(
-        self, head: Literal, body: Iterable[Literal], conditions: Iterable[Condition], origin: Origin
-    ) -> None:
+    def rule(self, head: Literal, body: Iterable[Literal], conditions: Iterable[Condition], origin: Origin) -> None:
         """Add a rule whose arguments may be long-term keys and stored values: those become relations."""
         (new_head, *new_body), checks = self.plain([head, *body], conditions)
         self.rules.append(Rule(new_head, tuple(dict.fromkeys(new_body)), checks, origin))
@@ -383,7 +381,6 @@ class ClauseSet:
                 for variable, name, word in zip(shape.term.variables, shape.fixed_by, shape.values, strict=True) if name
             )  # fmt: skip
             self.components[sort] = tuple(Component(name, column) for name, column in names)
-
 
     def _fixed_by(self, variable: Var, creators: Mapping[str, str]) -> str:
         """Return the component that a variable of a shape helps to fix.

@@ -206,7 +206,9 @@ class Judged:
 
     def _first_received(self, machine: RoleMachine) -> Var | None:
         mine = {v for stance in self.stances for v in stance.received()}
-        return next((v for v in fresh_values(machine) if v in mine and machine.role.name != self.machine.role.name), None)
+        return next(
+            (v for v in fresh_values(machine) if v in mine and machine.role.name != self.machine.role.name), None
+        )
 
     def states_with(self, variable: Var) -> Iterator[int]:
         """Yield the judged role's state predicates that have a column for ``variable``."""
@@ -219,9 +221,15 @@ class Judged:
         for power in self.claim.powers:
             if isinstance(power, Leak) and power.owner != "all":
                 for machine in self.held.machines.values():
-                    if machine.protocol == self.machine.protocol and machine is not self.machine and any(
-                        datum.kind != "key" and not datum.owner and (power.owner == "other" or self._made_by(machine, datum))
-                        for datum in power.data
+                    if (
+                        machine.protocol == self.machine.protocol
+                        and machine is not self.machine
+                        and any(
+                            datum.kind != "key"
+                            and not datum.owner
+                            and (power.owner == "other" or self._made_by(machine, datum))
+                            for datum in power.data
+                        )
                     ):
                         yield machine.role.name
         premise = self.claim.premise
@@ -333,4 +341,3 @@ def _under_own_word(stance: Stance, variable: Var) -> bool:
 def _compares_names(clauses: ClauseSet) -> bool:
     return any(c.test == "differ" and isinstance(c.left, Var) and c.left.sort == NAME
                for rule in clauses.rules for c in rule.conditions)  # fmt: skip
-

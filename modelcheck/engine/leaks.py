@@ -124,4 +124,3 @@ def _may_fit(pattern: Term, term: Term) -> bool:
     if isinstance(pattern, App) and isinstance(term, App) and sort_of(term) is None:
         return pattern.function == term.function
     return sort_of(pattern) == sort_of(term)
-

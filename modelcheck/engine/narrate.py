@@ -113,7 +113,9 @@ class Narrator:
             sorts = self.scene.clauses.column_sorts(variable.sort)
             words = [self.scene.domain(s)[v] for s, v in zip(sorts, step.values[column:], strict=False)]
             column += len(sorts)
-            parts.append(f"{variable.name.replace('~', ' copy ')} = {self.leaf(words[0]) if len(words) == 1 else 'a stored value'}")
+            parts.append(
+                f"{variable.name.replace('~', ' copy ')} = {self.leaf(words[0]) if len(words) == 1 else 'a stored value'}"
+            )
         return f"   [{', '.join(parts)}]" if parts else ""
 
     def session_name(self, session: Session) -> str:

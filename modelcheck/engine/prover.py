@@ -164,7 +164,9 @@ class Solver:
                 full = [scene.full(sort) for sort in scene.clauses.predicates[predicate].columns]
                 forbids.add(predicate, (scene.mask("session", [label for label, _ in case.stars]), *full[1:]))
             program = scene.program(case.goals if number == len(case.later) else (), forbids.result(), rules)
-            fixpoint = solve(program, start=stages[-1][1].relations, exact=exact, budget=self.budget, compiled=scene.compiled)
+            fixpoint = solve(
+                program, start=stages[-1][1].relations, exact=exact, budget=self.budget, compiled=scene.compiled
+            )
             stages.append((program, fixpoint))
         return tuple(stages)
 

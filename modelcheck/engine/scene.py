@@ -378,9 +378,7 @@ def attacker_leaf(sort: str) -> str:
     return f"attacker's {sort}"
 
 
-def summaries(
-    clauses: ClauseSet, honest: Sequence[str], roles: Iterable[str] | None = None
-) -> tuple[Session, ...]:
+def summaries(clauses: ClauseSet, honest: Sequence[str], roles: Iterable[str] | None = None) -> tuple[Session, ...]:
     """Return the summary classes: own names honest, other names any, a party talking to itself included."""
     wanted = None if roles is None else set(roles)
     result = []

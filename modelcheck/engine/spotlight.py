@@ -152,7 +152,6 @@ class Held:
                 found.append(state.index)
         return self.cuts(machine, found)
 
-
     def first_after(self, earlier: tuple[Stance, ...], data: tuple[Datum, ...]) -> tuple[Stance, ...]:
         """Return where a role first holds all the data, of the states that come after one of ``earlier``."""
         if not earlier:

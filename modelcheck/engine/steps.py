@@ -270,9 +270,7 @@ def _expose(
         for more, content, _ in openings(part, clauses.weak):
             todo.append((content, tuple(dict.fromkeys((*needs, *more)))))
         if "hash" in clauses.weak and isinstance(part, App) and part.function == "sign":
-            clauses.exposures.append(
-                Exposure(kind, predicate, part, needs, conditions, term, state, any_message=True)
-            )
+            clauses.exposures.append(Exposure(kind, predicate, part, needs, conditions, term, state, any_message=True))
 
 
 def expose_weak(clauses: ClauseSet, block: Block, form: str, fact: Fact, paths: tuple[Path, ...]) -> None:

@@ -203,9 +203,7 @@ class View:
             return True
         return False
 
-    def _learn_index(
-        self, needs: list[Term], own: Term, opening: Opening, mapping: dict[Var, Term]
-    ) -> None:
+    def _learn_index(self, needs: list[Term], own: Term, opening: Opening, mapping: dict[Var, Term]) -> None:
         """A key that the role holds for any partner opens the message: the partner's name is learned from it."""
         shape: dict[Var, Term] = {}
         if not match(opening.sealed, own, shape):

@@ -128,7 +128,10 @@ class ClaimResolver:
             message, hint = f"{role.name} never stops", "judge it where it accepts"
         elif kind == "stage":
             stages = sorted({str(n) for path in protocol.paths for n in path.stages})
-            message, hint = f"there is no stage {name}", f"the stages are {', '.join(stages)}" if stages else "declare it"
+            message, hint = (
+                f"there is no stage {name}",
+                f"the stages are {', '.join(stages)}" if stages else "declare it",
+            )
         else:
             names = _exchanged(protocol, role, kind)
             message = f"{role.name} never {kind} `{name}`"
@@ -201,7 +204,10 @@ class ClaimResolver:
         elif any(text == family.name for p in self.all.values() for family in p.families):
             yield Datum("key", text, span=name.span)
         else:
-            known = [*(v for p in protocol.paths for v in (*p.values, *p.messages)), *(f.name for f in protocol.families)]
+            known = [
+                *(v for p in protocol.paths for v in (*p.values, *p.messages)),
+                *(f.name for f in protocol.families),
+            ]
             self.scope.report(rules.UNKNOWN_NAME, f"there is no `{text}` in `{protocol.name}`", name.span,
                               did_you_mean(text, known) or "name a value, a message, a key or a branch of the flow")  # fmt: skip
 

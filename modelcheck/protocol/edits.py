@@ -154,7 +154,9 @@ class Editor:
         if not hits:
             self._no_target(target, self._messages())
 
-    def _replace(self, new: tree.Let | tree.Stage | tree.Send | tree.Forward | tree.Key | tree.Role | tree.Define) -> None:
+    def _replace(
+        self, new: tree.Let | tree.Stage | tree.Send | tree.Forward | tree.Key | tree.Role | tree.Define
+    ) -> None:
         if isinstance(new, tree.Key | tree.Role | tree.Define):
             names = [d.name.text for d in self.declarations]
             if new.name.text not in names:

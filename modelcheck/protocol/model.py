@@ -373,9 +373,7 @@ class Protocol:
 def subsets(values: tuple[str, ...]) -> tuple[str, ...]:
     """Return the values of sort ``set of V``: the nonempty subsets of ``values``, larger first, spelled ``{a, b}``."""
     return tuple(
-        "{" + ", ".join(chosen) + "}"
-        for size in range(len(values), 0, -1)
-        for chosen in combinations(values, size)
+        "{" + ", ".join(chosen) + "}" for size in range(len(values), 0, -1) for chosen in combinations(values, size)
     )
 
 

@@ -94,7 +94,9 @@ class Resolver:
                 base = self.flat(item.base.text) if self.find(item.base) else None
                 if base is None:
                     return None
-                body = tree.Protocol(item.name, item.title, base.headers, base.declarations, base.statements, (), item.span)
+                body = tree.Protocol(
+                    item.name, item.title, base.headers, base.declarations, base.statements, (), item.span
+                )
                 editor = Editor(body)
                 for edit in item.edits:
                     editor.apply(edit)

@@ -218,9 +218,7 @@ class _Walk(Evaluator):
         self.bind(name, new, again=True)
         self.events.append(Created(role, new, name.span))
 
-    def pick(
-        self, role: str, name: tree.Name, sort: str, rule: str, sources: tuple[Term, ...], span: Span
-    ) -> None:
+    def pick(self, role: str, name: tree.Name, sort: str, rule: str, sources: tuple[Term, ...], span: Span) -> None:
         variable = Var(name.text, sort)
         self.bind(name, variable)
         if sort in FRESH_SORTS:

@@ -83,7 +83,9 @@ def parse(source: Source) -> tree.File:
     else:
         _check_blocks(file)
         return file
-    raise SpecRejected([_diagnostic(source, failure) for failure in _failures(source, bare)] or [_diagnostic(source, first)])
+    raise SpecRejected(
+        [_diagnostic(source, failure) for failure in _failures(source, bare)] or [_diagnostic(source, first)]
+    )
 
 
 def _check_brackets(source: Source, bare: str) -> None:
@@ -160,8 +162,14 @@ def _diagnostic(source: Source, failure: Failure) -> Diagnostic:
     if typical is not None:
         return Diagnostic(rules.SYNTAX_ERROR, typical[0], label, (), typical[1])
     if not failure.kind:
-        return Diagnostic(rules.BAD_CHARACTER, f"`{source.text[here.start]}` means nothing here", label, (), "leave it out")
-    seen = "something is missing here" if failure.kind == END else f"`{source.text[here.start : here.end]}` cannot stand here"
+        return Diagnostic(
+            rules.BAD_CHARACTER, f"`{source.text[here.start]}` means nothing here", label, (), "leave it out"
+        )
+    seen = (
+        "something is missing here"
+        if failure.kind == END
+        else f"`{source.text[here.start : here.end]}` cannot stand here"
+    )
     return Diagnostic(rules.SYNTAX_ERROR, seen, label, (), _options(here.expected))
 
 

@@ -515,9 +515,7 @@ def _claims(children: list[Any]) -> tuple[tree.Claim, ...]:
 
 
 def _field(name: tree.Name, value: Any, rest: list[Any], span: Span) -> tree.Field:
-    return tree.Field(
-        name, value, _pick(rest, tree.Size), _pick(rest, tree.Guard), _pick(rest, tree.Unchecked), span
-    )
+    return tree.Field(name, value, _pick(rest, tree.Size), _pick(rest, tree.Guard), _pick(rest, tree.Unchecked), span)
 
 
 def _edited_field(children: list[Any], span: Span) -> tree.Field:

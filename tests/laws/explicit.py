@@ -145,7 +145,9 @@ class Search:
     def leaves(sort: str, world: World) -> list[Term]:
         if sort == NAME:
             return [Const(name, NAME) for name in NAMES]
-        made = [value for s in world.sessions for _, value in s.values if isinstance(value, Const) and value.sort == sort]
+        made = [
+            value for s in world.sessions for _, value in s.values if isinstance(value, Const) and value.sort == sort
+        ]
         return list(dict.fromkeys([Const(ATTACKER, sort), *made]))
 
 

@@ -138,7 +138,7 @@ def test_a_truncated_spec_is_parsed_or_rejected(length: int) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.text(alphabet="protocl flw{}()->:=,.\n\"#^*aAx1", max_size=80))
+@given(st.text(alphabet='protocl flw{}()->:=,.\n"#^*aAx1', max_size=80))
 def test_any_text_is_parsed_or_rejected(text: str) -> None:
     """Whatever is written, the answer is a tree or a diagnostic."""
     try:

@@ -106,7 +106,9 @@ def test_without_a_typical_mistake_the_hint_says_what_could_stand_there() -> Non
 
 def test_every_item_is_read_on_its_own() -> None:
     """One mistake is reported once, at the end of the item in which something is missing."""
-    text = "protocol p\nflow\n  opt A chooses x\n    A accepts   # and then?\n\nprotocol q\nflow\n  let x y\n  A accepts\n"
+    text = (
+        "protocol p\nflow\n  opt A chooses x\n    A accepts   # and then?\n\nprotocol q\nflow\n  let x y\n  A accepts\n"
+    )
     with pytest.raises(SpecRejected) as caught:
         parse(Source("t.flow", text))
     assert [render_diagnostic(diagnostic) for diagnostic in caught.value.diagnostics] == [

@@ -18,7 +18,10 @@ from modelcheck.syntax.tables import grammar
 from tests.support import SIGNED
 
 WORDS = sorted(one.pattern.value for one in grammar().terminals if one.pattern.value.isalpha())
-SPEC = SIGNED + '  c: secret k at Client despite leak of signing after Client accepts expect attack "why" as T13-06, A-1 in RFC\n'
+SPEC = (
+    SIGNED
+    + '  c: secret k at Client despite leak of signing after Client accepts expect attack "why" as T13-06, A-1 in RFC\n'
+)
 
 
 def parsed(text: str) -> tree.File:
