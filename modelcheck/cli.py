@@ -42,7 +42,7 @@ def main() -> None:
 @click.option("--budget", type=click.IntRange(min=1), default=20_000_000, show_default=True,
               help="Work units per claim; the same budget gives the same verdict everywhere.")  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS",
-              help="Leave claims undecided that have not been started by then.")  # fmt: skip
+              help="Leave undecided what has not been decided by then.")  # fmt: skip
 @click.option("--no-audit", is_flag=True, help="Do not re-check proofs; they are then reported as not audited.")
 @click.option("--save-evidence", type=PATH, metavar="DIR", help="Write one evidence file per proven claim.")
 @click.option("--verbose", "-v", is_flag=True, help="Show sentences, steps and audit figures of every claim.")
@@ -104,10 +104,10 @@ def _checked(
     from modelcheck.files import write_atomically
     from modelcheck.pipeline import check_claim, evidence_text, skipped
 
-    started = monotonic()
+    deadline = None if options.timeout is None else monotonic() + options.timeout
     for task in tasks:
-        late = options.timeout is not None and monotonic() - started > options.timeout
-        result = skipped(task, options.timeout) if late else check_claim(task, options)
+        late = deadline is not None and monotonic() > deadline
+        result = skipped(task, options.timeout) if late else check_claim(task, options, deadline)
         if folder is not None and (text := evidence_text(result)) is not None:
             write_atomically(folder / f"{task.protocol}.{task.claim}.json", text)
         results.append(result)

@@ -18,4 +18,4 @@ class Options:
     vacuity: bool = True
     """Whether roles and premises are checked to be reachable."""
     timeout: float | None = None
-    """Seconds after which a claim that has not been started is left undecided."""
+    """Seconds after which claims that are not decided are left undecided."""

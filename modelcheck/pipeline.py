@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,12 +11,12 @@ from time import perf_counter
 from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label, SpecRejected, in_source_order
 from modelcheck.engine.agreement import TooMany
-from modelcheck.engine.audit import Stage, audit
-from modelcheck.engine.boxes import Budget, BudgetExceeded
-from modelcheck.engine.cases import NotHeld
+from modelcheck.engine.audit import BudgetSpent, Stage, audit
+from modelcheck.engine.boxes import Budget, BudgetExceeded, TimeExceeded
+from modelcheck.engine.claim_scope import findings
 from modelcheck.engine.derivation import explain
 from modelcheck.engine.evidence import BadEvidence, Certificate, certificate, dump, load
-from modelcheck.engine.judged import ForeignPoint, Unsupported
+from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.narrate import Narrator
 from modelcheck.engine.prover import (
     Derived,
@@ -27,8 +28,10 @@ from modelcheck.engine.prover import (
     prove,
     reaches_point,
 )
+from modelcheck.engine.spotlight import Held
 from modelcheck.machines.machine import Receive, RoleMachine, Send
 from modelcheck.machines.project import project_all
+from modelcheck.machines.review import review
 from modelcheck.options import Options
 from modelcheck.protocol.model import Claim, Observational, Protocol, Reachable
 from modelcheck.protocol.resolve import Resolver
@@ -51,11 +54,18 @@ class Library:
     _systems: dict[str, System] = field(default_factory=dict)
 
     def system(self, protocol: Protocol) -> System:
-        """Return a protocol with its role machines; raise SpecRejected if a role cannot do what the flow says."""
+        """Return a protocol with its role machines.
+
+        Raises SpecRejected if a role cannot do what the flow says, or a claim speaks of what a role never holds.
+        """
         if protocol.name not in self._systems:
             machines, found = project_all(protocol)
             if found:
                 raise SpecRejected(in_source_order(found))
+            held = Held(protocol, machines)
+            wrong = [finding for claim in protocol.claims for finding in findings(held, claim)]
+            if wrong:
+                raise SpecRejected(in_source_order(wrong))
             self._systems[protocol.name] = System(protocol, machines)
         return self._systems[protocol.name]
 
@@ -185,13 +195,23 @@ def type_flaws(system: System) -> tuple[tuple[str, str], ...]:
 # ------------------------------------------------------------------------------------------------ one claim
 
 
-def check_claim(task: ClaimTask, options: Options) -> ClaimResult:
-    """Return the verdict on one claim."""
+class InvariantRejected(Exception):
+    """The audit refutes an invariant that the fixpoint claims: one of the two is wrong, and no verdict is to be had."""
+
+
+def check_claim(task: ClaimTask, options: Options, deadline: float | None = None) -> ClaimResult:
+    """Return the verdict on one claim; it is left undecided when the monotonic clock passes ``deadline``.
+
+    Raises :class:`InvariantRejected` if the engines contradict each other.
+    """
     system = task.library.system(task.owner)
-    budget = Budget(options.budget)
+    budget = Budget(options.budget, deadline=deadline)
     started = perf_counter()
     verdict: Verdict
     proof: Proof | None = None
+    # The fixpoint makes many objects and few cycles: looking for cycles meanwhile takes a fifth of its time.
+    collecting = gc.isenabled()
+    gc.disable()
     try:
         outcome = _decide(system, task.what, budget, options)
         if isinstance(outcome, Proof):
@@ -201,12 +221,17 @@ def check_claim(task: ClaimTask, options: Options) -> ClaimResult:
             verdict = outcome
     except BudgetExceeded:
         verdict = Undecided(f"the budget of {options.budget} work units ran out (raise it with --budget)")
+    except TimeExceeded:
+        verdict = Undecided("the time ran out (raise it with --timeout)")
     except TooMany:
         verdict = Undecided("the data of the agreement have too many values to be tried one by one")
+    finally:
+        if collecting:
+            gc.enable()
     seconds = perf_counter() - started
     audited = perf_counter()
     if proof is not None:
-        verdict = _audited(task, proof, options)
+        verdict = _audited(task, proof, options, deadline)
     claim = task.what
     return ClaimResult(
         task.file, task.protocol, claim.name, claim.kind, claim.text, verdict, claim.expected, claim.reason, seconds,
@@ -223,21 +248,12 @@ def _decide(system: System, claim: Claim, budget: Budget, options: Options) -> P
         return Holds(True, 0, tuple(str(index) for index in paths))
     if options.vacuity and not honest_paths(system):
         return Vacuous("with honest partners and no attacker some role cannot take all of its steps")
-    if claim.passive:
-        return NotSupported("passive attacker")
     try:
         if options.vacuity and not reaches_point(system, claim, budget):
             return Vacuous("no session ever gets to the point that the claim judges with its premise true")
         result = prove(system, claim, budget)
     except Unsupported as unsupported:
         return NotSupported(str(unsupported))
-    except NotHeld as missing:
-        span = missing.datum.span or claim.span
-        raise SpecRejected([Diagnostic(rules.NOT_HELD, str(missing), Label(span), (Label(claim.span, "in this claim"),),
-                                       "name something that the role holds, or judge it at a later point")]) from None  # fmt: skip
-    except ForeignPoint as foreign:
-        raise SpecRejected([Diagnostic(rules.NOT_JUDGED_POINT, str(foreign), Label(claim.span), (),
-                                       "name a point of the judged role; write one claim for each role")]) from None  # fmt: skip
     if isinstance(result, Derived):
         return _told(system, claim, result.solved)
     return result
@@ -257,22 +273,27 @@ def _told(system: System, claim: Claim, solved: Solved) -> PossibleAttack:
     return PossibleAttack(steps, narrator.conclusion(claim, solved.case.label))
 
 
-def _audited(task: ClaimTask, proof: Proof, options: Options) -> Verdict:
+def _audited(task: ClaimTask, proof: Proof, options: Options, deadline: float | None) -> Verdict:
     evidence = certificate(task.owner, task.what, proof)
     if not options.audit:
         return Holds(False, 0, evidence)
-    return audit_verdict(evidence, options.audit_budget)
+    return audit_verdict(evidence, options.audit_budget, deadline)
 
 
-def audit_verdict(evidence: Certificate, budget: int) -> Verdict:
-    """Return "holds" if the solver confirms every invariant of the evidence, undecided otherwise."""
+def audit_verdict(evidence: Certificate, budget: int, deadline: float | None = None) -> Holds | Undecided:
+    """Return "holds" if the solver confirms every invariant of the evidence, undecided if the budget does not suffice.
+
+    Raises :class:`InvariantRejected` if the solver finds one that is none.
+    """
     questions = 0
     for case in evidence.cases:
-        report = audit([Stage(program, relations) for program, relations in case.stages], budget)
+        report = audit([Stage(program, relations) for program, relations in case.stages], budget, deadline)
         questions += report.checks
-        if not report.accepted:
-            finding = report.failures[0]
-            return Undecided(f"the audit did not confirm the invariant of case `{case.label}`: {finding}")
+        wrong = [failure for failure in report.failures if not isinstance(failure, BudgetSpent)]
+        if wrong:
+            raise InvariantRejected(f"the invariant of case `{case.label}` is refuted: {wrong[0]}")
+        if report.failures:
+            return Undecided(f"the audit's budget ran out in case `{case.label}`: {report.failures[0]}")
     return Holds(True, questions, evidence)
 
 
@@ -289,13 +310,15 @@ def skipped(task: ClaimTask, timeout: float | None) -> ClaimResult:
 
 
 def warnings_of(task: ClaimTask) -> tuple[str, ...]:
-    """Return what a reader of a protocol's verdicts should know: whether formats can be confused."""
+    """Return what a reader of a protocol's verdicts should know: whether formats can be confused, and remarks on the roles."""
     pairs = type_flaws(task.library.system(task.owner))
+    system = task.library.system(task.owner)
+    remarks = tuple(f"{one.message} ({one.rule.code})" for one in review(task.owner, system.machines))
     if not pairs:
-        return ("type-flaw resistant: attackers who respect message formats lose nothing",)
+        return ("type-flaw resistant: attackers who respect message formats lose nothing", *remarks)
     left, right = (part if len(part) <= 70 else part[:67] + "..." for part in pairs[0])
     more = f" (and {len(pairs) - 1} more such pairs)" if len(pairs) > 1 else ""
-    return (f"not type-flaw resistant: `{left}` could be taken for `{right}`{more}",)
+    return (f"not type-flaw resistant: `{left}` could be taken for `{right}`{more}", *remarks)
 
 
 def evidence_text(result: ClaimResult) -> str | None:
@@ -311,8 +334,10 @@ def audit_file(path: Path) -> tuple[bool, str]:
         evidence = load(path.read_text(encoding="utf-8"))
     except (BadEvidence, UnicodeDecodeError) as problem:
         return False, str(problem) if isinstance(problem, BadEvidence) else "it is no text"
-    verdict = audit_verdict(evidence, Options().audit_budget)
+    try:
+        verdict = audit_verdict(evidence, Options().audit_budget)
+    except InvariantRejected as refuted:
+        return False, str(refuted)
     if isinstance(verdict, Holds):
         return True, f"{evidence.protocol}.{evidence.claim}: every invariant confirmed ({verdict.questions} questions)"
-    assert isinstance(verdict, Undecided)
     return False, verdict.reason

@@ -30,7 +30,7 @@ FILE_TOO_LARGE = Rule(
     "file-too-large",
     "A file is larger than a spec can be",
     """\
-A spec has at most 1 MiB. Larger files are refused before they are read.
+A spec has at most 256 KiB. Larger files are refused before they are read.
 
 Check that the path names a spec.""",
 )
@@ -349,6 +349,29 @@ OPAQUE_TOO_LARGE = Rule(
     """\
 A part that a role cannot open is modelled leaf by leaf. This one has too many leaves.""",
 )
+UNTIED_KEY = Rule(
+    "MC306",
+    "untied-key",
+    "A role cannot tie a key to its holder",
+    """\
+A key of a family that is neither `certified` nor `published` arrives in a message. The role takes whatever key is there, so the attacker can put its own in that place.
+
+Write `certified` (a certificate ties the key to the name) or `published` (everybody knows whose it is) after the family if that is what the protocol does.""",
+)
+IDLE_ROLE = Rule(
+    "MC307",
+    "idle-role",
+    "A role that does nothing",
+    """\
+The role is declared and neither sends nor receives a message in the flow.""",
+)
+UNCHECKED_FIELD = Rule(
+    "MC308",
+    "unchecked-field",
+    "A field that a role does not check",
+    """\
+The flow says `unchecked`: the role takes the field as it comes although it could compare it. This is a reminder for readers of the verdicts.""",
+)
 
 ALL: tuple[Rule, ...] = (
     UNREADABLE_FILE,
@@ -391,6 +414,9 @@ ALL: tuple[Rule, ...] = (
     NOT_HELD,
     NOT_JUDGED_POINT,
     OPAQUE_TOO_LARGE,
+    UNTIED_KEY,
+    IDLE_ROLE,
+    UNCHECKED_FIELD,
 )
 """Every rule, by code."""
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from modelcheck.engine.boxes import matches
-from modelcheck.engine.cases import NotHeld
 from modelcheck.engine.clauses import ClauseSet, Literal
 from modelcheck.engine.horn import Goal
 from modelcheck.engine.judged import OTHER, STAR, Case, Forbids, Judged, Stretch, applied, carried, other_branches
@@ -70,9 +69,7 @@ class AgreementCases:
         """``runs`` overrides where the running session is; by default the point named, or its last send before."""
         self.clauses, self.held, self.claim, self.wanted = clauses, held, claim, wanted
         self.judged = Judged(clauses, held, claim, wanted.left, held.stances(wanted.left), strangers=True)
-        if runs is None:
-            runs = held.stances(wanted.right) if wanted.explicit else held.last_sends(wanted.left, wanted.right.role)
-        self.runs = tuple(runs)
+        self.runs = tuple(held.runs(wanted) if runs is None else runs)
         self.other = held.machines[wanted.right.role]
         self.commits = tuple(self._commits())
         self._makers: dict[Var, frozenset[str]] = {}
@@ -86,11 +83,6 @@ class AgreementCases:
 
     def _commits(self) -> Iterator[Commit]:
         data = tuple(dict.fromkeys((*self.shared_names(), *self.wanted.data)))
-        for datum in self.wanted.data:
-            if self.judged.stances and not any(self.held.tuples(stance, (datum,)) for stance in self.judged.stances):
-                raise NotHeld(self.wanted.left.role, datum)
-            if self.runs and not any(self.held.tuples(stance, (datum,)) for stance in self.runs):
-                raise NotHeld(self.wanted.right.role, datum)
         for stance in self.judged.stances:
             for terms in self.held.tuples(stance, data):
                 matches = []

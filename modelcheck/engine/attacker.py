@@ -38,12 +38,17 @@ def build(
     weak: tuple[Weak, ...] = (),
     possession: tuple[str, ...] = (),
     paths: Mapping[str, tuple[Path, ...]] | None = None,
+    *,
+    passive: bool = False,
 ) -> ClauseSet:
-    """Return the clauses of the machines running side by side; knowledge is added as it is demanded."""
+    """Return the clauses of the machines running side by side; knowledge is added as it is demanded.
+
+    A ``passive`` attacker reads every message and sends none.
+    """
     everywhere = frozenset(power.form for power in weak if power.when is None)
     loosened = [untied(machine, possession) for machine in machines]
     machines = tuple(machine for machine, _ in loosened)
-    clauses = ClauseSet(machines, families, everywhere, enumerations)
+    clauses = ClauseSet(machines, families, everywhere, enumerations, passive)
     clauses.certified_keys = {variable: meaning for _, table in loosened for variable, meaning in table.items()}
     _register(clauses)
     for machine in machines:

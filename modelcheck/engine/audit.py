@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 
 from modelcheck.engine.horn import Atom, Box, Clause, Goal, Mask, Program, Relations
 
@@ -120,13 +121,14 @@ class AuditReport:
         return not self.failures
 
 
-def audit(stages: Sequence[Stage], budget: int) -> AuditReport:
+def audit(stages: Sequence[Stage], budget: int, deadline: float | None = None) -> AuditReport:
     """The report on stages in order of time: each is closed, excludes its goals and includes the one before.
 
-    ``budget`` bounds the work in z3's resource units plus the clauses of the questions, so it reproduces.
+    ``budget`` bounds the work in z3's resource units plus the clauses of the questions, so it reproduces; no question is asked when
+    the monotonic clock has passed ``deadline``.
     """
     failures: list[Failure] = []
-    session = _Session(budget)
+    session = _Session(budget, deadline)
     for number, stage in enumerate(stages):
         earlier = stages[number - 1] if number else None
         reason = _malformed(stage) or _unrelated(stage, earlier)
@@ -459,13 +461,14 @@ class _Answer:
 class _Session:
     """The z3 context of one audit, what it has spent and how many checks it has made."""
 
-    def __init__(self, budget: int) -> None:
+    def __init__(self, budget: int, deadline: float | None) -> None:
         # Loading z3 takes longer than most audits, and a command that proves nothing does without it.
         import z3  # type: ignore[import-untyped]
 
         self.z3 = z3
         self.context = z3.Context()
         self.budget = budget
+        self.deadline = deadline
         self.spent = 0
         self.resources = 0
         self.checks = 0
@@ -474,7 +477,7 @@ class _Session:
         """A point with one of the selectors true, or None if there is none."""
         wanted = tuple(selectors)
         self.spent += len(question.lines)
-        if self.spent >= self.budget:
+        if self.spent >= self.budget or (self.deadline is not None and monotonic() > self.deadline):
             return BudgetSpent(0)
         true = self._satisfy(question.dimacs(wanted))
         if isinstance(true, BudgetSpent):

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 
 from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Mask, Program, Relations
 from modelcheck.engine.layout import Layout, Moves
@@ -25,8 +26,16 @@ COMPARED_PER_UNIT = 16
 """How many boxes of its predicate an inserted box is compared with for one work unit."""
 
 
+UNITS_PER_LOOK = 5000
+"""Work units between two looks at the clock, some milliseconds."""
+
+
 class BudgetExceeded(Exception):
     """Raised when the work units are spent; the same input always stops at the same place."""
+
+
+class TimeExceeded(Exception):
+    """Raised when the deadline has passed."""
 
 
 @dataclass(slots=True)
@@ -39,12 +48,19 @@ class Budget:
 
     units: int
     spent: int = 0
+    deadline: float | None = None
+    """The moment, on the monotonic clock, at which the work ends in any case."""
+    _look: int = 0
 
     def charge(self, units: int) -> None:
         """Nothing; the units count as spent, and ``BudgetExceeded`` ends the work that outgrew them."""
         self.spent += units
         if self.spent > self.units:
             raise BudgetExceeded(f"{self.units} work units are spent")
+        if self.deadline is not None and self.spent > self._look:
+            self._look = self.spent + UNITS_PER_LOOK
+            if monotonic() > self.deadline:
+                raise TimeExceeded("the time is over")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,37 +8,24 @@ from itertools import product
 from modelcheck.engine.clauses import ClauseSet, Condition, Literal
 from modelcheck.engine.judged import STAR, Case, Judged, applied
 from modelcheck.engine.scene import DISHONEST, Scene, Session, summaries
-from modelcheck.engine.spotlight import Held, Stance, restriction
+from modelcheck.engine.spotlight import Held, Stance, restriction, tagged
 from modelcheck.engine.steps import session_variable
 from modelcheck.machines.machine import RoleMachine
-from modelcheck.protocol.model import Aliveness, Claim, Datum, Identifies, Point, Secrecy
+from modelcheck.protocol.model import Aliveness, Claim, Identifies, Point, Secrecy
 from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, renamed, sort_of, substitute, unify
 
 SECOND = "second"
 """The label of the second judged session of a uniqueness claim."""
 
 
-class NotHeld(Exception):
-    """A claim speaks of a datum that the role does not hold at its point."""
-
-    def __init__(self, role: str, datum: Datum) -> None:
-        """Say who lacks what."""
-        super().__init__(f"{role} never holds `{datum}` at this point")
-        self.role, self.datum = role, datum
-
-
 def secrecy(clauses: ClauseSet, held: Held, claim: Claim, wanted: Secrecy) -> Iterator[Case]:
     """Yield a case per point: the judged session is there and the attacker knows one of the data."""
     for point in wanted.points:
-        stances = held.stances(point)
-        if point.kind == "accepts" and not any(held.at(s, datum) for s in stances for datum in wanted.data):
-            stances = held.first_after(stances, wanted.data)
+        stances = held.holding(point, wanted.data)
         judged = Judged(clauses, held, claim, point, stances, strangers=False)
         specs: list[tuple[Stance, list[Literal]]] = []
         for datum in wanted.data:
             terms = [(stance, term) for stance in judged.stances for term in held.at(stance, datum)]
-            if not terms and judged.stances:
-                raise NotHeld(point.role, datum)
             specs += [(stance, list(clauses.knows(term))) for stance, term in terms]
         scene, later = judged.scene()
         placed = [(stance, goal) for stance, known in specs for goal in judged.goals(scene, stance, known)]
@@ -80,21 +67,10 @@ def aliveness(clauses: ClauseSet, held: Held, claim: Claim, wanted: Aliveness) -
 
 def identifies(clauses: ClauseSet, held: Held, claim: Claim, wanted: Identifies) -> Iterator[Case]:
     """Yield a case per pair of sessions under the spotlight that hold the same tag and differ elsewhere."""
-    machines = [m for m in held.machines.values() if m.protocol == held.protocol and _tagged(held, m, wanted)]
-    if not machines:
-        raise NotHeld("no role", wanted.tag)
+    machines = [m for m in held.machines.values() if m.protocol == held.protocol and tagged(held, m, wanted.tag)]
     for index, first in enumerate(machines):
         for second in machines[index:]:
             yield from _pairs(clauses, held, claim, wanted, first, second)
-
-
-def _tagged(held: Held, machine: RoleMachine, wanted: Identifies) -> tuple[Stance, ...]:
-    """Return where an accepted session of the role holds the tag: at its acceptance, or later when it first does."""
-    accepted = held.stances(Point(machine.role.name, "accepts"))
-    ready = tuple(stance for stance in accepted if held.at(stance, wanted.tag))
-    if ready or not accepted:
-        return ready
-    return held.first_after(accepted, (wanted.tag,))
 
 
 def _namings(machine: RoleMachine, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -117,7 +93,7 @@ def _pairs(
 ) -> Iterator[Case]:
     letters = ("A", "B", "C", "D", "E", "F")[: len(first.role.parameters) + len(second.role.parameters)]
     tests = [
-        test for one in _tagged(held, first, wanted) for two in _tagged(held, second, wanted)
+        test for one in tagged(held, first, wanted.tag) for two in tagged(held, second, wanted.tag)
         for test in _tests(clauses, held, wanted, one, two, same_role=first is second)
     ]  # fmt: skip
     if not tests:
@@ -161,10 +137,7 @@ def _tests(
 def _compared(held: Held, wanted: Identifies, one: Stance, two: Stance) -> Iterator[tuple[Term, Term]]:
     if not wanted.channel:
         for datum in wanted.data:
-            mine, theirs = held.at(one, datum), held.at(two, datum)
-            if not mine or not theirs:
-                raise NotHeld((one if not mine else two).role, datum)
-            yield from product(mine, theirs)
+            yield from product(held.at(one, datum), held.at(two, datum))
         return
     known: dict[Term, None] = {}
     for view in one.views.values():

@@ -166,6 +166,8 @@ class ClauseSet:
     families: dict[str, Family]
     weak: frozenset[str]
     enumerations: dict[str, tuple[str, ...]]
+    passive: bool = False
+    """Whether the attacker only listens: roles then receive what roles send."""
     predicates: list[Predicate] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)

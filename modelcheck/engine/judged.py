@@ -10,7 +10,7 @@ from modelcheck.engine.clauses import ClauseSet, Literal, Rule
 from modelcheck.engine.horn import Box, Goal, Mask
 from modelcheck.engine.leaks import Given, given_by, leak_rules
 from modelcheck.engine.scene import DISHONEST, Scene, Session, leaf_name, summaries
-from modelcheck.engine.spotlight import LETTERS, NOT_TAKEN, TAKEN, Held, Stance, restriction
+from modelcheck.engine.spotlight import LETTERS, Held, Stance, restriction
 from modelcheck.engine.steps import fresh_values, session_variable
 from modelcheck.machines.machine import RoleMachine
 from modelcheck.protocol.model import Claim, Datum, Dishonest, Fact, Leak, Partner, Point
@@ -25,10 +25,6 @@ OTHER = "other"
 
 class Unsupported(Exception):
     """The claim needs something that the prover does not decide; the argument says what."""
-
-
-class ForeignPoint(Exception):
-    """A leak comes after a point of another role than the judged one; the argument says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,7 @@ class Judged:
     ) -> None:
         """``strangers`` adds an honest name for all parties that the judged session does not name."""
         self.clauses, self.held, self.claim = clauses, held, claim
-        self.stances = tuple(self._where_premise_may_hold(stances))
+        self.stances = held.where(stances, claim.premise)
         self.machine: RoleMachine = held.machines[point.role]
         dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
         letters = iter(LETTERS)
@@ -101,19 +97,6 @@ class Judged:
     def by_name(self) -> dict[str, str]:
         """Return the value of each name that the judged session holds, by the flow's word for it."""
         return {variable.name: name for variable, name in self.names.items()}
-
-    def _where_premise_may_hold(self, stances: Sequence[Stance]) -> Iterator[Stance]:
-        """Yield the stances, less the paths on which the premise is false."""
-        premise = self.claim.premise
-        for stance in stances:
-            if not isinstance(premise, Fact) or premise.subject.kind != "label":
-                yield stance
-                continue
-            paths = self.held.paths[stance.machine.protocol]
-            wanted = TAKEN if "taken" in premise.values else NOT_TAKEN
-            views = {i: v for i, v in stance.views.items() if self.held.honest(paths[i], premise.subject) is wanted}
-            if views:
-                yield Stance(stance.machine, stance.state, views)
 
     def fixed(self, scene: Scene, stance: Stance, label: str = STAR, prefix: str = "") -> dict[Var, Mask] | None:
         """Return what is fixed in a goal about the judged session there, None if its premise is false."""
@@ -267,10 +250,6 @@ class Judged:
         points = dict.fromkeys(p.after for p in self.claim.powers if isinstance(p, Leak) and p.after is not None)
         result = []
         for point in points:
-            if point.role != self.machine.role.name:
-                raise ForeignPoint(
-                    f"the leak comes after a point of {point.role}, but the claim judges {self.machine.role.name}"
-                )
             over: set[int] = set()
             for stance in self.held.stances(point):
                 for state in self.machine.lineage(stance.state):

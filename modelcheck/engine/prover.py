@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from modelcheck.engine.agreement import AgreementCases, TooMany, ground_values, only, states_with
 from modelcheck.engine.attacker import build
 from modelcheck.engine.boxes import Budget, Fixpoint, matches, solve
-from modelcheck.engine.cases import NotHeld, aliveness, identifies, reachable, secrecy
+from modelcheck.engine.cases import aliveness, identifies, reachable, secrecy
 from modelcheck.engine.clauses import ClauseSet, Rule
 from modelcheck.engine.horn import Box, Program
 from modelcheck.engine.judged import Case, Forbids, Unsupported, other_branches
@@ -92,11 +92,11 @@ class System:
         """Return a set of clauses for a claim, its weak primitives built in, free to be added to."""
         weak = tuple(power for power in claim.powers if isinstance(power, Weak))
         possession = tuple(p.family for p in claim.powers if isinstance(p, UncheckedPossession))
-        key = (weak, possession)
+        key = (weak, possession, claim.passive)
         if key not in self._clauses:
             self._clauses[key] = build(
                 self.machines, self.families(), self.enumerations(), weak, possession,
-                {protocol.name: protocol.paths for protocol in self.protocols()},
+                {protocol.name: protocol.paths for protocol in self.protocols()}, passive=claim.passive,
             )  # fmt: skip
         return self._clauses[key].copy()
 
@@ -174,7 +174,7 @@ class Solver:
 def prove(system: System, claim: Claim, budget: Budget) -> Proof | Derived:
     """Return a proof of a claim, or a derivation that no refinement removes.
 
-    Raises BudgetExceeded, :class:`Unsupported`, :class:`NotHeld` or :class:`TooMany` if there is neither.
+    Raises BudgetExceeded, :class:`Unsupported` or :class:`TooMany` if there is neither.
     """
     solver = Solver(budget)
     match claim.property:
@@ -273,7 +273,7 @@ def reaches_point(system: System, claim: Claim, budget: Budget) -> bool:
     get there would say nothing about the protocol.
     """
     points = judged_points(claim)
-    key = (points, claim.premise)
+    key = (points, claim.premise, claim.passive)
     if key not in system.reached:
         plain = replace(claim, powers=())
         clauses = system.clauses(plain)
@@ -315,17 +315,24 @@ def _by_witness(system: System, claim: Claim, wanted: Agreement, solver: Solver)
     """Agreement on a fresh value of the committing session as well makes different commits have different runs."""
     held = system.held(system.clauses(claim))
     for name in _fresh_names(held, wanted.left.role):
+        if not _on_every_path(held, wanted, Datum("value", name)):
+            continue
         wider = replace(wanted, data=(*wanted.data, Datum("value", name)), injective=False)
         for runs in _later_runs(held, wanted, name):
             clauses = system.clauses(claim)
-            try:
-                cases = AgreementCases(clauses, system.held(clauses), claim, wider, runs)
-            except NotHeld:
-                continue
+            cases = AgreementCases(clauses, system.held(clauses), claim, wider, runs)
             result = _exclude(cases.cases(solver.relations), solver)
             if isinstance(result, Proof):
                 return result
     return None
+
+
+def _on_every_path(held: Held, wanted: Agreement, witness: Datum) -> bool:
+    """Return whether the committing role holds the witness on each path on which it commits to the data."""
+    ways = [
+        Stance(s.machine, s.state, {path: view}) for s in held.stances(wanted.left) for path, view in s.views.items()
+    ]
+    return all(held.tuples(way, (*wanted.data, witness)) for way in ways if held.tuples(way, wanted.data))
 
 
 def _fresh_names(held: Held, role: str) -> list[str]:
@@ -334,7 +341,7 @@ def _fresh_names(held: Held, role: str) -> list[str]:
 
 def _later_runs(held: Held, wanted: Agreement, name: str) -> Iterator[tuple[Stance, ...]]:
     """Yield where the running session holds the witness: at the run itself, else as soon as it does after it."""
-    runs = held.stances(wanted.right) if wanted.explicit else held.last_sends(wanted.left, wanted.right.role)
+    runs = held.runs(wanted)
     yield runs
     later = held.first_after(runs, (Datum("value", name),))
     if later and [stance.state for stance in later] != [stance.state for stance in runs]:

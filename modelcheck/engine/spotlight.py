@@ -12,7 +12,7 @@ from modelcheck.engine.scene import Scene
 from modelcheck.engine.steps import fixed_values, session_literal, simple, state_literal
 from modelcheck.machines.machine import Guard, RoleMachine, Send
 from modelcheck.machines.view import View
-from modelcheck.protocol.model import Datum, Path, Point, Protocol, Reached, Sent
+from modelcheck.protocol.model import Agreement, Datum, Fact, Path, Point, Premise, Protocol, Reached, Sent
 from modelcheck.protocol.terms import NAME, Const, Term, Var, rebuild
 
 BRANCH = "branch"
@@ -117,6 +117,32 @@ class Held:
         machine = self.machines[point.role]
         return self.cuts(machine, machine.at(point.kind, point.name))
 
+    def runs(self, wanted: Agreement) -> tuple[Stance, ...]:
+        """Return where the running session of an agreement is: at the point named, or after its last send before."""
+        if wanted.explicit:
+            return self.stances(wanted.right)
+        return self.last_sends(wanted.left, wanted.right.role)
+
+    def holding(self, point: Point, data: tuple[Datum, ...], premise: Premise | None = None) -> tuple[Stance, ...]:
+        """Return where the secrecy of data is judged: at the point, or when the accepted role first holds them."""
+        stances = self.stances(point)
+        if point.kind == "accepts" and not any(self.at(stance, datum) for stance in stances for datum in data):
+            stances = self.first_after(stances, data) or stances
+        return self.where(stances, premise)
+
+    def where(self, stances: Iterable[Stance], premise: Premise | None) -> tuple[Stance, ...]:
+        """Return the stances, less the paths on which a premise about a branch is false."""
+        if not isinstance(premise, Fact) or premise.subject.kind != "label":
+            return tuple(stances)
+        wanted = TAKEN if "taken" in premise.values else NOT_TAKEN
+        found = []
+        for stance in stances:
+            paths = self.paths[stance.machine.protocol]
+            views = {i: v for i, v in stance.views.items() if self.honest(paths[i], premise.subject) is wanted}
+            if views:
+                found.append(Stance(stance.machine, stance.state, views))
+        return tuple(found)
+
     def cuts(self, machine: RoleMachine, states: Iterable[int]) -> tuple[Stance, ...]:
         """Return the stances for some states of a machine, each at the end of its block."""
         merged: dict[int, dict[int, View]] = {}
@@ -162,6 +188,15 @@ class Held:
             stance for stance in self.first_held(machine, data)
             if any(state.index in before for state in machine.lineage(stance.state))
         )  # fmt: skip
+
+
+def tagged(held: Held, machine: RoleMachine, tag: Datum) -> tuple[Stance, ...]:
+    """Return where an accepted session of the role holds the tag: at its acceptance, or later when it first does."""
+    accepted = held.stances(Point(machine.role.name, "accepts"))
+    ready = tuple(stance for stance in accepted if held.at(stance, tag))
+    if ready or not accepted:
+        return ready
+    return held.first_after(accepted, (tag,))
 
 
 def _position(path: Path, point: Point) -> int | None:

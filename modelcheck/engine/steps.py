@@ -130,7 +130,9 @@ def _substituted(literal: Literal, mapping: dict[Var, Term]) -> Literal:
 def _extend(clauses: ClauseSet, machine: RoleMachine, draft: _Draft, step: Step) -> Iterator[_Draft]:
     match step:
         case Receive(pattern, _, channel, sender):
-            if channel in ("public", "secret"):
+            if clauses.passive:
+                draft.body.extend(clauses.knows(pattern, wire_name(sender, machine.role.name)))
+            elif channel in ("public", "secret"):
                 draft.body.extend(clauses.knows(pattern))
             else:
                 envelope = enclosed(clauses, machine, sender, machine.role.name, pattern)
@@ -191,6 +193,11 @@ def channel_name(sender: str, receiver: str) -> str:
     return f"channel {sender} {receiver}"
 
 
+def wire_name(sender: str, receiver: str) -> str:
+    """Return the name of what one role sent to another, which a passive attacker leaves as it is."""
+    return f"wire {sender} {receiver}"
+
+
 def enclosed(clauses: ClauseSet, machine: RoleMachine, sender: str, receiver: str, term: Term) -> Term:
     """Return a message on an authentic channel with the names of both ends, as far as this role knows them."""
     ends = [m.role for name in (sender, receiver) for m in clauses.machines if m.role.name == name]
@@ -223,7 +230,10 @@ def expose_block(clauses: ClauseSet, block: Block, recalls: set[tuple[str, ...]]
                     _expose(clauses, ATTACKER, predicate, block.end, term, ())
                 else:
                     _expose_protected(clauses, machine, predicate, block.end, term, receiver)
-                if channel in ("authentic", "secure"):
+                if clauses.passive:
+                    place = wire_name(machine.role.name, receiver)
+                    clauses.exposures.append(Exposure(place, predicate, term, (), (), term, block.end))
+                elif channel in ("authentic", "secure"):
                     place = channel_name(machine.role.name, receiver)
                     envelope = enclosed(clauses, machine, machine.role.name, receiver, term)
                     clauses.exposures.append(Exposure(place, predicate, envelope, (), (), term, block.end))

@@ -15,7 +15,7 @@ from modelcheck.syntax.failure import END, Failure, NotParsed, Place, spellings
 from modelcheck.syntax.mistakes import bad_character, like_an_example, misspelt
 from modelcheck.syntax.parser import parse_text
 
-LARGEST = 1024 * 1024
+LARGEST = 256 * 1024
 """Bytes that a spec may have."""
 
 DEEPEST = 100
@@ -53,15 +53,16 @@ def _bytes(path: Path) -> bytes:
             raise _unreadable(path, rules.UNREADABLE_FILE, f"`{path}` is a folder", "name a file in it")
         if not S_ISREG(status.st_mode):
             raise _unreadable(path, rules.UNREADABLE_FILE, f"`{path}` is no regular file", "copy the spec to a file")
-        if status.st_size > LARGEST:
-            raise _unreadable(path, rules.FILE_TOO_LARGE,
-                              f"`{path}` has {status.st_size} bytes, more than a spec can have",
-                              "check that the path names a spec")  # fmt: skip
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
     except (OSError, ValueError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else str(problem)
         raise _unreadable(path, rules.UNREADABLE_FILE, f"`{path}` cannot be read: {reason}",
                           "check the path and its permissions") from None  # fmt: skip
+    if len(data) > LARGEST:
+        raise _unreadable(path, rules.FILE_TOO_LARGE, f"`{path}` has more than {LARGEST} bytes, more than a spec can have",
+                          "check that the path names a spec")  # fmt: skip
+    return data
 
 
 def _unreadable(path: Path, rule: Rule, message: str, hint: str) -> SpecRejected:

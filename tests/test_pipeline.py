@@ -1,0 +1,61 @@
+"""From a claim to its verdict: what ends the work, and what contradicts itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from modelcheck import pipeline
+from modelcheck.options import Options
+from modelcheck.pipeline import InvariantRejected, audit_verdict, check_claim
+from modelcheck.verdict import Holds, Undecided
+from tests.support import FAST, SIGNED, tasks
+
+SPEC = SIGNED + "  c: secret k at Client\n"
+
+
+def test_a_deadline_ends_the_prover() -> None:
+    (task,) = tasks(SIGNED + "  c: Client agrees with Server on k, injectively\n")
+    verdict = check_claim(task, FAST, monotonic() - 1).verdict
+    assert verdict == Undecided("the time ran out (raise it with --timeout)")
+
+
+def test_a_budget_ends_the_prover_at_the_same_place() -> None:
+    reasons = {str(check_claim(task, Options(budget=50)).verdict) for _ in range(2) for task in tasks(SPEC)}
+    assert reasons == {"Undecided(reason='the budget of 50 work units ran out (raise it with --budget)')"}
+
+
+def test_a_budget_ends_the_audit() -> None:
+    (task,) = tasks(SPEC)
+    verdict = check_claim(task, Options(audit_budget=1)).verdict
+    assert isinstance(verdict, Undecided)
+    assert verdict.reason.startswith("the audit's budget ran out")
+
+
+def test_an_invariant_that_the_audit_refutes_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    (task,) = tasks(SPEC)
+    honest = pipeline.certificate
+
+    def without_states(*arguments: Any) -> Any:
+        found = honest(*arguments)
+        cases = [
+            replace(case, stages=tuple((p, {k: b for k, b in r.items() if k != max(r)}) for p, r in case.stages))
+            for case in found.cases
+        ]
+        return replace(found, cases=tuple(cases))
+
+    assert isinstance(check_claim(task, Options()).verdict, Holds)
+    monkeypatch.setattr(pipeline, "certificate", without_states)
+    with pytest.raises(InvariantRejected, match="is refuted"):
+        check_claim(task, Options())
+
+
+def test_the_audit_verdict_counts_its_questions() -> None:
+    (task,) = tasks(SPEC)
+    verdict = check_claim(task, Options()).verdict
+    assert isinstance(verdict, Holds)
+    again = audit_verdict(verdict.evidence, Options().audit_budget)
+    assert again == Holds(True, verdict.questions)
