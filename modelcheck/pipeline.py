@@ -28,7 +28,7 @@ from modelcheck.engine.prover import (
     prove,
     reaches_point,
 )
-from modelcheck.engine.spotlight import Held
+from modelcheck.machines.held import Held
 from modelcheck.machines.machine import Receive, RoleMachine, Send
 from modelcheck.machines.project import project_all
 from modelcheck.machines.review import review

@@ -17,8 +17,10 @@ from modelcheck.engine.clauses import ClauseSet, Literal
 from modelcheck.engine.horn import Goal
 from modelcheck.engine.judged import OTHER, STAR, Case, Forbids, Judged, Stretch, applied, carried, other_branches
 from modelcheck.engine.scene import DISHONEST, ELSEWHERE, Scene, Session, attacker_leaf, leaf_name, summaries
-from modelcheck.engine.spotlight import Held, Stance, restriction
-from modelcheck.engine.steps import fixed_values, fresh_values, session_variable
+from modelcheck.engine.spotlight import literals, restriction
+from modelcheck.engine.steps import session_variable
+from modelcheck.machines.held import Held, Stance
+from modelcheck.machines.machine import fixed_values, fresh_values
 from modelcheck.protocol.model import Agreement, Claim, Datum
 from modelcheck.protocol.terms import Const, Key, Term, Var, renamed, substitute, unify_all
 from modelcheck.protocol.theory import FRESH_SORTS
@@ -357,7 +359,7 @@ class AgreementCases:
                         continue
                     fixed[session_variable(RUN)] = scene.mask("session", [SECOND])
                     body = applied(
-                        [*one.stance.literals(self.clauses), *two.stance.literals(self.clauses, RUN)], mapping
+                        [*literals(self.clauses, one.stance), *literals(self.clauses, two.stance, RUN)], mapping
                     )
                     goal = scene.goal(body, (), carried(scene, fixed, mapping))
                     if goal is not None and self._can_start(scene, body, fixed):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from modelcheck.engine.blocks import blocks
 from modelcheck.engine.clauses import (
     ATTACKER,
     ClauseSet,
@@ -15,17 +14,9 @@ from modelcheck.engine.clauses import (
     base_name,
 )
 from modelcheck.engine.possession import untied
-from modelcheck.engine.steps import (
-    add_block,
-    declare_role,
-    expose_block,
-    expose_weak,
-    fixed_values,
-    session_literal,
-    simple,
-    state_literal,
-)
-from modelcheck.machines.machine import Create, Keep, Recall, Receive, RoleMachine, Send
+from modelcheck.engine.steps import add_block, declare_role, expose_block, expose_weak, session_literal, state_literal
+from modelcheck.machines.blocks import blocks
+from modelcheck.machines.machine import Create, Keep, Recall, Receive, RoleMachine, Send, fixed_values, simple
 from modelcheck.protocol.model import Family, Path, Weak
 from modelcheck.protocol.terms import NAME, STORED, App, Key, Term, Var, sort_of, substitute, subterms, unify
 from modelcheck.protocol.theory import is_data, recipes

@@ -8,8 +8,9 @@ from itertools import product
 from modelcheck.engine.clauses import ClauseSet, Condition, Literal
 from modelcheck.engine.judged import STAR, Case, Judged, applied
 from modelcheck.engine.scene import DISHONEST, Scene, Session, summaries
-from modelcheck.engine.spotlight import Held, Stance, restriction, tagged
+from modelcheck.engine.spotlight import literals, restriction
 from modelcheck.engine.steps import session_variable
+from modelcheck.machines.held import Held, Stance, tagged
 from modelcheck.machines.machine import RoleMachine
 from modelcheck.protocol.model import Aliveness, Claim, Identifies, Point, Secrecy
 from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, renamed, sort_of, substitute, unify
@@ -123,15 +124,15 @@ def _tests(
     for tag in held.at(one, wanted.tag):
         for other in held.at(two, wanted.tag):
             for mapping in unify(tag, renamed(other, "'")):
-                body = [*one.literals(clauses), *two.literals(clauses, "'")]
-                literals = applied(body, mapping)
+                body = [*literals(clauses, one), *literals(clauses, two, "'")]
+                both = applied(body, mapping)
                 if wanted.channel and same_role:
-                    yield one, two, literals, ()
+                    yield one, two, both, ()
                     continue
                 for left, right in _compared(held, wanted, one, two):
                     for a, b in leaf_pairs(substitute(left, mapping), substitute(renamed(right, "'"), mapping)):
                         if a is not b:
-                            yield one, two, literals, (Condition("differ", a, b),)
+                            yield one, two, both, (Condition("differ", a, b),)
 
 
 def _compared(held: Held, wanted: Identifies, one: Stance, two: Stance) -> Iterator[tuple[Term, Term]]:

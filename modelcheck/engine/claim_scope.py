@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label
-from modelcheck.engine.spotlight import Held, Stance, tagged
+from modelcheck.machines.held import Held, Stance, tagged
 from modelcheck.protocol.model import Agreement, Aliveness, Claim, Datum, Identifies, Leak, Point, Secrecy
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal as OneOf
 from typing import TypeAlias
 
-from modelcheck.engine.blocks import Block
+from modelcheck.machines.blocks import Block
 from modelcheck.machines.machine import RoleMachine
 from modelcheck.protocol.model import Family
 from modelcheck.protocol.terms import (

@@ -10,9 +10,10 @@ from modelcheck.engine.clauses import ClauseSet, Literal, Rule
 from modelcheck.engine.horn import Box, Goal, Mask
 from modelcheck.engine.leaks import Given, given_by, leak_rules
 from modelcheck.engine.scene import DISHONEST, Scene, Session, leaf_name, summaries
-from modelcheck.engine.spotlight import LETTERS, Held, Stance, restriction
-from modelcheck.engine.steps import fresh_values, session_variable
-from modelcheck.machines.machine import RoleMachine
+from modelcheck.engine.spotlight import LETTERS, literals, restriction
+from modelcheck.engine.steps import session_variable
+from modelcheck.machines.held import Held, Stance
+from modelcheck.machines.machine import RoleMachine, fresh_values
 from modelcheck.protocol.model import Claim, Datum, Dishonest, Fact, Leak, Partner, Point
 from modelcheck.protocol.terms import NAME, Const, Term, Var, renamed, substitute, unify_all
 
@@ -133,7 +134,7 @@ class Judged:
             for other in self.held.first_held(machine, premise.data):
                 for theirs in self.held.tuples(other, premise.data):
                     for mapping in unify_all(mine, [renamed(term, "partner ") for term in theirs]):
-                        yield other.literals(self.clauses, "partner "), mapping
+                        yield literals(self.clauses, other, "partner "), mapping
 
     def goals(self, scene: Scene, stance: Stance, more: Sequence[Literal] = ()) -> Iterator[Goal]:
         """Yield the goals "the judged session is there, its premise holds, and ``more``"."""
@@ -142,7 +143,7 @@ class Judged:
             return
         labels = [session.label for session in self.partners]
         for premise, mapping in self.premises(stance):
-            body = [*stance.literals(self.clauses), *premise, *more]
+            body = [*literals(self.clauses, stance), *premise, *more]
             if premise and labels and self.held.machines[premise_role(self.claim)].protocol == self.machine.protocol:
                 fixed[session_variable("partner ")] = scene.mask("session", labels)
             goal = scene.goal(applied(body, mapping), (), carried(scene, fixed, mapping))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from modelcheck.engine.attacker import close
 from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Literal, Origin, Rule
-from modelcheck.engine.spotlight import Held
-from modelcheck.engine.steps import fresh_values, session_literal, session_variable
-from modelcheck.machines.machine import RoleMachine
+from modelcheck.engine.spotlight import literals
+from modelcheck.engine.steps import session_literal, session_variable
+from modelcheck.machines.held import Held
+from modelcheck.machines.machine import RoleMachine, fresh_values
 from modelcheck.protocol.model import Datum, Leak
 from modelcheck.protocol.terms import NAME, App, Const, Key, Term, renamed, sort_of, substitute, unify
 from modelcheck.protocol.theory import is_data, openings
@@ -73,7 +74,7 @@ def _from_sessions(
     local = (Datum(datum.kind, datum.name, datum.arguments),)
     for stance in held.first_held(machine, local):
         for (own,) in held.tuples(stance, local):
-            body = tuple(stance.literals(clauses, PREFIX))
+            body = tuple(literals(clauses, stance, PREFIX))
             yield Given(renamed(own, PREFIX), body, (here,), f"{datum} of {machine.role.name}")
 
 

@@ -12,9 +12,8 @@ from modelcheck.engine.cases import aliveness, identifies, reachable, secrecy
 from modelcheck.engine.clauses import ClauseSet, Rule
 from modelcheck.engine.horn import Box, Program
 from modelcheck.engine.judged import Case, Forbids, Unsupported, other_branches
-from modelcheck.engine.spotlight import Held, Stance
-from modelcheck.engine.steps import fresh_values
-from modelcheck.machines.machine import RoleMachine
+from modelcheck.machines.held import Held, Stance
+from modelcheck.machines.machine import RoleMachine, fresh_values
 from modelcheck.protocol.model import (
     Agreement,
     Aliveness,

@@ -16,8 +16,7 @@ from itertools import product
 from modelcheck.engine.boxes import Compiled
 from modelcheck.engine.clauses import NOBODY, PARENT, SESSION, ClauseSet, Condition, Literal, Part, Predicate, Rule
 from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Mask, Program
-from modelcheck.engine.steps import fresh_values, simple
-from modelcheck.machines.machine import RoleMachine
+from modelcheck.machines.machine import RoleMachine, fresh_values, simple
 from modelcheck.protocol.model import set_members
 from modelcheck.protocol.terms import NAME, Const, Term, Var
 from modelcheck.protocol.theory import FRESH_SORTS

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from modelcheck.engine.blocks import Block, blocks
 from modelcheck.engine.clauses import (
     ATTACKER,
     SESSION,
@@ -16,7 +15,19 @@ from modelcheck.engine.clauses import (
     Origin,
     Predicate,
 )
-from modelcheck.machines.machine import Create, Guard, Keep, Pick, Recall, Receive, RoleMachine, Send, Step
+from modelcheck.machines.blocks import Block, blocks
+from modelcheck.machines.machine import (
+    Guard,
+    Keep,
+    Pick,
+    Recall,
+    Receive,
+    RoleMachine,
+    Send,
+    Step,
+    fixed_values,
+    simple,
+)
 from modelcheck.protocol.model import Fact, Path
 from modelcheck.protocol.terms import App, Const, Key, Term, Var, sort_of, substitute, subterms, unify
 from modelcheck.protocol.theory import is_data, openings
@@ -27,16 +38,6 @@ IDENTITY = "#session"
 def session_variable(prefix: str = "") -> Var:
     """Return the variable for the session class of a rule's role."""
     return Var(prefix + IDENTITY, SESSION)
-
-
-def fresh_values(machine: RoleMachine) -> tuple[Var, ...]:
-    """Return the values that a role creates, in order, on any of its branches."""
-    return tuple(dict.fromkeys(s.step.variable for s in machine.states if isinstance(s.step, Create)))
-
-
-def fixed_values(machine: RoleMachine) -> tuple[Var, ...]:
-    """Return what is fixed when a session starts: its names and the values that it will create."""
-    return tuple(dict.fromkeys((*machine.role.parameters, *fresh_values(machine))))
 
 
 def declare_role(clauses: ClauseSet, machine: RoleMachine) -> None:
@@ -209,11 +210,6 @@ def enclosed(clauses: ClauseSet, machine: RoleMachine, sender: str, receiver: st
 def record_name(role: str, names: tuple[str, ...]) -> str:
     """Return the name of the store from which a role recalls values of these names."""
     return f"record {simple(role)} {' '.join(names)}"
-
-
-def simple(role: str) -> str:
-    """Return a role's name without its protocol."""
-    return role.rpartition(".")[2]
 
 
 # ------------------------------------------------------------------------------------------------ what is given away

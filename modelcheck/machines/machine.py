@@ -179,3 +179,18 @@ def _is_point(step: Step | None, kind: str, name: str) -> bool:
             return kind == "receives" and name in names
         case _:
             return False
+
+
+def fresh_values(machine: RoleMachine) -> tuple[Var, ...]:
+    """Return the values that a role creates, in order, on any of its branches."""
+    return tuple(dict.fromkeys(s.step.variable for s in machine.states if isinstance(s.step, Create)))
+
+
+def fixed_values(machine: RoleMachine) -> tuple[Var, ...]:
+    """Return what is fixed when a session starts: its names and the values that it will create."""
+    return tuple(dict.fromkeys((*machine.role.parameters, *fresh_values(machine))))
+
+
+def simple(role: str) -> str:
+    """Return a role's name without its protocol."""
+    return role.rpartition(".")[2]

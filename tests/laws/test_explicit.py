@@ -9,7 +9,7 @@ import pytest
 
 from modelcheck.diagnostics import SpecRejected
 from modelcheck.engine.judged import STAR
-from modelcheck.engine.spotlight import Held
+from modelcheck.machines.held import Held
 from modelcheck.options import Options
 from modelcheck.pipeline import ClaimTask, check_claim
 from modelcheck.protocol.model import Agreement, Secrecy

@@ -1,0 +1,206 @@
+"""What a claim speaks of, in terms of role machines: where its points are, and what a role holds there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from modelcheck.machines.blocks import cut_at
+from modelcheck.machines.machine import Guard, RoleMachine, Send, fixed_values, simple
+from modelcheck.machines.view import View
+from modelcheck.protocol.model import Agreement, Datum, Fact, Path, Point, Premise, Protocol, Reached, Sent
+from modelcheck.protocol.terms import Const, Term, Var
+
+BRANCH = "branch"
+"""The sort of "this branch was taken"."""
+
+TAKEN, NOT_TAKEN = Const("taken", BRANCH), Const("not taken", BRANCH)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stance:
+    """A role at a point on one or more paths: the cut state, and what it then knows."""
+
+    machine: RoleMachine
+    state: int
+    views: Mapping[int, View]
+
+    @property
+    def role(self) -> str:
+        """The role's name."""
+        return self.machine.role.name
+
+    def received(self) -> tuple[Var, ...]:
+        """Return the role's variables that are neither its names nor values it creates."""
+        fixed = fixed_values(self.machine)
+        return tuple(v for v in self.machine.states[self.state].bound if v not in fixed)
+
+    def new_values(self) -> set[Var]:
+        """Return the variables of which the role made sure that no session of its name accepted them before."""
+        return {
+            part
+            for state in self.machine.lineage(self.state)
+            if isinstance(state.step, Guard) and state.step.test == "new"
+            for part in state.step.left.variables
+        }
+
+
+class Held:
+    """Answers what a datum of a claim is for a role at a point."""
+
+    def __init__(self, protocol: Protocol, machines: Iterable[RoleMachine]) -> None:
+        self.protocol = protocol.name
+        self.paths: dict[str, tuple[Path, ...]] = {}
+        self.continued: dict[str, tuple[str, ...]] = {}
+        todo = [protocol]
+        while todo:
+            one = todo.pop()
+            self.paths[one.name] = one.paths
+            self.continued[one.name] = one.continued
+            todo.extend(one.beside)
+        self.machines = {machine.role.name: machine for machine in machines}
+
+    def honest(self, path: Path, datum: Datum) -> Term | None:
+        """Return what a datum is on ``path``, or None if it does not exist there."""
+        match datum.kind:
+            case "value":
+                return path.values.get(datum.name)
+            case "message":
+                return path.messages.get(datum.name)
+            case "label":
+                taken = dict(path.labels).get(datum.name)
+                return None if taken is None else (TAKEN if taken else NOT_TAKEN)
+            case "stage":
+                return path.stages.get(int(datum.name))
+            case "range":
+                first, last = datum.arguments
+                return path.ranges.get((first, last))
+            case "constant" | "key":
+                return path.values.get(str(datum))
+
+    def at(self, stance: Stance, datum: Datum) -> tuple[Term, ...]:
+        """Return the different things the datum may be for the role there: empty if it does not hold it."""
+        found: dict[Term, None] = {}
+        for index, view in stance.views.items():
+            honest = self.honest(self.paths[stance.machine.protocol][index], datum)
+            own = view.of(honest) if honest is not None else None
+            if own is not None:
+                found[own] = None
+        if datum.kind == "label" and len(found) > 1:
+            return ()
+        return tuple(found)
+
+    def tuples(self, stance: Stance, data: tuple[Datum, ...]) -> tuple[tuple[Term, ...], ...]:
+        """Return the joint values of several data on the paths through a stance where the role holds them all."""
+        found: dict[tuple[Term, ...], None] = {}
+        for index, view in stance.views.items():
+            path = self.paths[stance.machine.protocol][index]
+            terms = [self.honest(path, datum) for datum in data]
+            own = [view.trace(term) if term is not None else None for term in terms]
+            if all(term is not None for term in own):
+                found[tuple(term for term in own if term is not None)] = None
+        return tuple(found)
+
+    def stances(self, point: Point) -> tuple[Stance, ...]:
+        """Return where a role may be when it has just reached a point."""
+        machine = self.machines[point.role]
+        return self.cuts(machine, machine.at(point.kind, point.name))
+
+    def runs(self, wanted: Agreement) -> tuple[Stance, ...]:
+        """Return where the running session of an agreement is: at the point named, or after its last send before."""
+        if wanted.explicit:
+            return self.stances(wanted.right)
+        return self.last_sends(wanted.left, wanted.right.role)
+
+    def holding(self, point: Point, data: tuple[Datum, ...], premise: Premise | None = None) -> tuple[Stance, ...]:
+        """Return where the secrecy of data is judged: at the point, or when the accepted role first holds them."""
+        stances = self.stances(point)
+        if point.kind == "accepts" and not any(self.at(stance, datum) for stance in stances for datum in data):
+            stances = self.first_after(stances, data) or stances
+        return self.where(stances, premise)
+
+    def where(self, stances: Iterable[Stance], premise: Premise | None) -> tuple[Stance, ...]:
+        """Return the stances, less the paths on which a premise about a branch is false."""
+        if not isinstance(premise, Fact) or premise.subject.kind != "label":
+            return tuple(stances)
+        wanted = TAKEN if "taken" in premise.values else NOT_TAKEN
+        found = []
+        for stance in stances:
+            paths = self.paths[stance.machine.protocol]
+            views = {i: v for i, v in stance.views.items() if self.honest(paths[i], premise.subject) is wanted}
+            if views:
+                found.append(Stance(stance.machine, stance.state, views))
+        return tuple(found)
+
+    def cuts(self, machine: RoleMachine, states: Iterable[int]) -> tuple[Stance, ...]:
+        """Return the stances for some states of a machine, each at the end of its block."""
+        merged: dict[int, dict[int, View]] = {}
+        for index in states:
+            cut = cut_at(machine, index)
+            merged.setdefault(cut, {}).update(machine.states[cut].views)
+        return tuple(Stance(machine, cut, views) for cut, views in sorted(merged.items()))
+
+    def last_sends(self, left: Point, role: str) -> tuple[Stance, ...]:
+        """Return where ``role`` is after its last send before ``left``, in the order of the flow."""
+        machine = self.machines[role]
+        name = simple(role)
+        spans: set[tuple[int, int, int]] = set()
+        for index, path in enumerate(self.paths[machine.protocol]):
+            end = _position(path, left)
+            sends = [e for e in path.events[: end or 0] if isinstance(e, Sent) and e.sender == name]
+            if sends:
+                spans.add((index, sends[-1].span.start, sends[-1].span.end))
+        states = [
+            state.index for state in machine.states
+            if isinstance(state.step, Send)
+            and any((path, state.step.span.start, state.step.span.end) in spans for path in state.views)
+        ]  # fmt: skip
+        return self.cuts(machine, states)
+
+    def first_held(self, machine: RoleMachine, data: tuple[Datum, ...]) -> tuple[Stance, ...]:
+        """Return on each branch the first states in which the role holds all the data."""
+        found: list[int] = []
+        for state in machine.states[1:]:
+            if any(ancestor.index in found for ancestor in machine.lineage(state.parent)):
+                continue
+            if self.tuples(Stance(machine, state.index, state.views), data):
+                found.append(state.index)
+        return self.cuts(machine, found)
+
+    def first_after(self, earlier: tuple[Stance, ...], data: tuple[Datum, ...]) -> tuple[Stance, ...]:
+        """Return where a role first holds all the data, of the states that come after one of ``earlier``."""
+        if not earlier:
+            return ()
+        machine = earlier[0].machine
+        before = {stance.state for stance in earlier}
+        return tuple(
+            stance for stance in self.first_held(machine, data)
+            if any(state.index in before for state in machine.lineage(stance.state))
+        )  # fmt: skip
+
+
+def tagged(held: Held, machine: RoleMachine, tag: Datum) -> tuple[Stance, ...]:
+    """Return where an accepted session of the role holds the tag: at its acceptance, or later when it first does."""
+    accepted = held.stances(Point(machine.role.name, "accepts"))
+    ready = tuple(stance for stance in accepted if held.at(stance, tag))
+    if ready or not accepted:
+        return ready
+    return held.first_after(accepted, (tag,))
+
+
+def _position(path: Path, point: Point) -> int | None:
+    """Return how many events of the path lie at or before a point, None if the path does not reach it."""
+    role = simple(point.role)
+    for index, event in enumerate(path.events):
+        match event:
+            case Reached(who, what):
+                wanted = f"stage {point.name}" if point.kind == "stage" else point.kind
+                if what == wanted and who in ("", role):
+                    return index + 1
+            case Sent(sender=sender, names=names) if point.kind == "sends" and sender == role and point.name in names:
+                return index
+            case Sent(receiver=to, names=names) if point.kind == "receives" and to == role and point.name in names:
+                return index + 1
+            case _:
+                pass
+    return None
