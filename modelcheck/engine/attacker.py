@@ -182,16 +182,20 @@ def _composed(clauses: ClauseSet, pattern: Term, head: Literal) -> None:
 
 
 def _injected(clauses: ClauseSet, place: str, pattern: Term, head: Literal) -> None:
-    """On an authentic channel the attacker sends as an anonymous sender or under a dishonest name."""
-    _, sender, _ = place.split(" ")
+    """On a channel that says who sends, the attacker sends as an anonymous sender or under a dishonest name."""
+    _, channel, sender, _ = place.split(" ")
     assert isinstance(pattern, App)
     *names, payload = pattern.arguments
+    origin = Origin("compose", term=pattern, needs=(payload,))
+    if channel == "secret":
+        clauses.rule(head, list(clauses.knows(payload)), (), origin)
+        return
     role = next((machine.role for machine in clauses.machines if machine.role.name == sender), None)
     own = len(role.own) if role is not None else 0
     if role is not None and role.hosts:
         return
     conditions = tuple(Condition("dishonest", name) for name in names[:own])
-    clauses.rule(head, list(clauses.knows(payload)), conditions, Origin("compose", term=pattern, needs=(payload,)))
+    clauses.rule(head, list(clauses.knows(payload)), conditions, origin)
 
 
 def _exposed(clauses: ClauseSet, kind: str, pattern: Term, head: Literal) -> None:

@@ -28,7 +28,7 @@ from modelcheck.machines.machine import (
     fixed_values,
     simple,
 )
-from modelcheck.protocol.model import Fact, Path
+from modelcheck.protocol.model import Channel, Fact, Path
 from modelcheck.protocol.terms import App, Const, Key, Term, Var, sort_of, substitute, subterms, unify
 from modelcheck.protocol.theory import is_data, openings
 
@@ -133,11 +133,11 @@ def _extend(clauses: ClauseSet, machine: RoleMachine, draft: _Draft, step: Step)
         case Receive(pattern, _, channel, sender):
             if clauses.passive:
                 draft.body.extend(clauses.knows(pattern, wire_name(sender, machine.role.name)))
-            elif channel in ("public", "secret"):
+            elif channel == "public":
                 draft.body.extend(clauses.knows(pattern))
             else:
-                envelope = enclosed(clauses, machine, sender, machine.role.name, pattern)
-                draft.body.extend(clauses.knows(envelope, channel_name(sender, machine.role.name)))
+                envelope = enclosed(clauses, machine, channel, sender, machine.role.name, pattern)
+                draft.body.extend(clauses.knows(envelope, channel_name(channel, sender, machine.role.name)))
             yield draft
         case Recall(items):
             record = App("record", tuple(term for _, term in items))
@@ -189,9 +189,9 @@ def choice(clauses: ClauseSet, rule: str, value: Term, sources: tuple[Term, ...]
     return Literal(clauses.predicate(Predicate("choice", rule, columns)), (value, *sources))
 
 
-def channel_name(sender: str, receiver: str) -> str:
-    """Return the name of the protected channel between two roles."""
-    return f"channel {sender} {receiver}"
+def channel_name(channel: Channel, sender: str, receiver: str) -> str:
+    """Return the name of the protected channel of a kind between two roles."""
+    return f"channel {channel} {sender} {receiver}"
 
 
 def wire_name(sender: str, receiver: str) -> str:
@@ -199,9 +199,15 @@ def wire_name(sender: str, receiver: str) -> str:
     return f"wire {sender} {receiver}"
 
 
-def enclosed(clauses: ClauseSet, machine: RoleMachine, sender: str, receiver: str, term: Term) -> Term:
-    """Return a message on an authentic channel with the names of both ends, as far as this role knows them."""
-    ends = [m.role for name in (sender, receiver) for m in clauses.machines if m.role.name == name]
+def enclosed(
+    clauses: ClauseSet, machine: RoleMachine, channel: Channel, sender: str, receiver: str, term: Term
+) -> Term:
+    """Return a message on a protected channel with the names of its ends, as far as this role knows them.
+
+    A secret channel says who receives, not who sends.
+    """
+    tied = (receiver,) if channel == "secret" else (sender, receiver)
+    ends = [m.role for name in tied for m in clauses.machines if m.role.name == name]
     known = {v for state in machine.states for v in state.bound} if machine.role.name else set()
     names = tuple(name if name in known else clauses.fresh(name.sort) for role in ends for name in role.own)
     return App("envelope", (*names, term))
@@ -229,9 +235,9 @@ def expose_block(clauses: ClauseSet, block: Block, recalls: set[tuple[str, ...]]
                 if clauses.passive:
                     place = wire_name(machine.role.name, receiver)
                     clauses.exposures.append(Exposure(place, predicate, term, (), (), term, block.end))
-                elif channel in ("authentic", "secure"):
-                    place = channel_name(machine.role.name, receiver)
-                    envelope = enclosed(clauses, machine, machine.role.name, receiver, term)
+                elif channel != "public":
+                    place = channel_name(channel, machine.role.name, receiver)
+                    envelope = enclosed(clauses, machine, channel, machine.role.name, receiver, term)
                     clauses.exposures.append(Exposure(place, predicate, envelope, (), (), term, block.end))
             case Keep(items):
                 values = dict(items)
