@@ -16,14 +16,14 @@ from modelcheck.engine.boxes import matches
 from modelcheck.engine.clauses import ClauseSet, Literal
 from modelcheck.engine.horn import Goal
 from modelcheck.engine.judged import OTHER, STAR, Case, Forbids, Judged, Stretch, applied, carried, other_branches
-from modelcheck.engine.scene import DISHONEST, ELSEWHERE, Scene, Session, attacker_leaf, leaf_name, summaries
+from modelcheck.engine.scene import ELSEWHERE, Scene, Session, attacker_leaf, leaf_name, summaries
 from modelcheck.engine.spotlight import literals, restriction
 from modelcheck.engine.steps import session_variable
 from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import fixed_values, fresh_values
 from modelcheck.protocol.model import Agreement, Claim, Datum
 from modelcheck.protocol.terms import Const, Key, Term, Var, renamed, substitute, unify_all
-from modelcheck.protocol.theory import FRESH_SORTS
+from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS
 
 RUN = "'"
 """Prefix of the running session's variables."""

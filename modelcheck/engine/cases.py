@@ -7,13 +7,14 @@ from itertools import product
 
 from modelcheck.engine.clauses import ClauseSet, Condition, Literal
 from modelcheck.engine.judged import STAR, Case, Judged, applied
-from modelcheck.engine.scene import DISHONEST, Scene, Session, summaries
+from modelcheck.engine.scene import Scene, Session, summaries
 from modelcheck.engine.spotlight import literals, restriction
 from modelcheck.engine.steps import session_variable
 from modelcheck.machines.held import Held, Stance, tagged
 from modelcheck.machines.machine import RoleMachine
 from modelcheck.protocol.model import Aliveness, Claim, Identifies, Point, Secrecy
-from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, renamed, sort_of, substitute, unify
+from modelcheck.protocol.terms import NAME, App, Const, Term, Var, renamed, sort_of, substitute, unify
+from modelcheck.protocol.theory import DISHONEST
 
 SECOND = "second"
 """The label of the second judged session of a uniqueness claim."""
@@ -130,9 +131,9 @@ def _tests(
                     yield one, two, both, ()
                     continue
                 for left, right in _compared(held, wanted, one, two):
-                    for a, b in leaf_pairs(substitute(left, mapping), substitute(renamed(right, "'"), mapping)):
-                        if a is not b:
-                            yield one, two, both, (Condition("differ", a, b),)
+                    other_side = substitute(renamed(right, "'"), mapping)
+                    for conditions in differences(substitute(left, mapping), other_side):
+                        yield one, two, both, conditions
 
 
 def _compared(held: Held, wanted: Identifies, one: Stance, two: Stance) -> Iterator[tuple[Term, Term]]:
@@ -149,16 +150,21 @@ def _compared(held: Held, wanted: Identifies, one: Stance, two: Stance) -> Itera
         yield from product(sorted(ours, key=repr), sorted(others, key=repr))
 
 
-def leaf_pairs(left: Term, right: Term) -> Iterator[tuple[Term, Term]]:
-    """Yield the pairs of leaves in which two terms of one shape may differ; differing shapes differ for certain."""
-    if sort_of(left) is not None and sort_of(left) == sort_of(right):
-        if isinstance(left, Var | Const | Key) and isinstance(right, Var | Const | Key):
-            yield left, right
+def differences(left: Term, right: Term) -> Iterator[tuple[Condition, ...]]:
+    """Yield each way in which two terms may differ, as conditions on leaves; none if their shapes differ for certain."""
+    if left is right:
         return
-    if isinstance(left, App) and isinstance(right, App) and left.function == right.function \
+    if sort_of(left) is not None and sort_of(left) == sort_of(right):
+        if isinstance(left, Const) and isinstance(right, Const):
+            yield ()
+        else:
+            yield (Condition("differ", left, right),)
+    elif isinstance(left, App) and isinstance(right, App) and left.function == right.function \
             and len(left.arguments) == len(right.arguments):  # fmt: skip
         for a, b in zip(left.arguments, right.arguments, strict=True):
-            yield from leaf_pairs(a, b)
+            yield from differences(a, b)
+    else:
+        yield ()
 
 
 def _pair(

@@ -9,13 +9,14 @@ from itertools import product
 from modelcheck.engine.clauses import ClauseSet, Literal, Rule
 from modelcheck.engine.horn import Box, Goal, Mask
 from modelcheck.engine.leaks import Given, given_by, leak_rules
-from modelcheck.engine.scene import DISHONEST, Scene, Session, leaf_name, summaries
+from modelcheck.engine.scene import Scene, Session, leaf_name, summaries
 from modelcheck.engine.spotlight import LETTERS, literals, restriction
 from modelcheck.engine.steps import session_variable
-from modelcheck.machines.held import Held, Stance
+from modelcheck.machines.held import Held, Stance, judged_names
 from modelcheck.machines.machine import RoleMachine, fresh_values
 from modelcheck.protocol.model import Claim, Datum, Dishonest, Fact, Leak, Partner, Point
 from modelcheck.protocol.terms import NAME, Const, Term, Var, renamed, substitute, unify_all
+from modelcheck.protocol.theory import DISHONEST
 
 STAR = "judged"
 """The label of the judged session."""
@@ -306,16 +307,6 @@ def carried(scene: Scene, fixed: Mapping[Var, Mask], mapping: Mapping[Var, Term]
         elif isinstance(image, Const) and not scene.mask(image.sort, [image.value]) & mask:
             result[variable] = 0
     return result
-
-
-def judged_names(stance: Stance) -> tuple[Var, ...]:
-    """Return the names that the role holds there: those it starts from and those it learned under the flow's word."""
-    learned = [v for v in stance.received() if v.sort == NAME and _under_own_word(stance, v)]
-    return tuple(dict.fromkeys((*stance.machine.role.parameters, *learned)))
-
-
-def _under_own_word(stance: Stance, variable: Var) -> bool:
-    return any(view.known.get(variable) is variable for view in stance.views.values())
 
 
 def _compares_names(clauses: ClauseSet) -> bool:

@@ -8,10 +8,11 @@ from modelcheck.engine.clauses import Origin, Predicate
 from modelcheck.engine.derivation import Derivation, Step
 from modelcheck.engine.judged import STAR
 from modelcheck.engine.prover import Solved, System
-from modelcheck.engine.scene import DISHONEST, Scene, Session
+from modelcheck.engine.scene import Scene, Session
 from modelcheck.machines.machine import Keep, Reach, Recall, Receive, Send
 from modelcheck.protocol.model import Agreement, Aliveness, Claim, Identifies, Secrecy
 from modelcheck.protocol.terms import App, Term, Var, canonical, exchange, replace, show, subterms
+from modelcheck.protocol.theory import DISHONEST
 
 LONGEST = 100
 """Characters of a term that are shown."""
@@ -197,7 +198,7 @@ def _words(system: System) -> dict[Term, str]:
     """Return the flow's names for composite terms, by their skeleton."""
     found: dict[Term, str] = {}
     for machine in system.machines:
-        protocol = next((p for p in system.protocols() if p.name == machine.protocol), None)
+        protocol = next((p for p in system.protocol.with_beside() if p.name == machine.protocol), None)
         for state in machine.states if protocol is not None else ():
             for index, view in state.views.items():
                 for name, value in protocol.paths[index].values.items():  # type: ignore[union-attr]

@@ -19,7 +19,6 @@ from modelcheck.protocol.model import (
     Aliveness,
     Claim,
     Datum,
-    Family,
     Identifies,
     Point,
     Protocol,
@@ -27,7 +26,6 @@ from modelcheck.protocol.model import (
     Secrecy,
     UncheckedPossession,
     Weak,
-    subsets,
 )
 
 Stages = tuple[tuple[Program, Fixpoint], ...]
@@ -66,27 +64,6 @@ class System:
     """Which points some session reaches with which premise, as far as it was asked."""
     _clauses: dict[tuple[object, ...], ClauseSet] = field(default_factory=dict)
 
-    def families(self) -> dict[str, Family]:
-        """Return the key families of all protocols by name."""
-        return {f.name: f for protocol in self.protocols() for f in protocol.families}
-
-    def enumerations(self) -> dict[str, tuple[str, ...]]:
-        """Return the finite sorts of all protocols, sets included."""
-        found = {}
-        for protocol in self.protocols():
-            for enumeration in protocol.enumerations:
-                found[enumeration.name] = enumeration.values
-                found[f"set of {enumeration.name}"] = subsets(enumeration.values)
-        return found
-
-    def protocols(self) -> Iterator[Protocol]:
-        """Yield the protocol and all protocols beside it."""
-        todo = [self.protocol]
-        while todo:
-            protocol = todo.pop()
-            yield protocol
-            todo.extend(protocol.beside)
-
     def clauses(self, claim: Claim) -> ClauseSet:
         """Return a set of clauses for a claim, its weak primitives built in, free to be added to."""
         weak = tuple(power for power in claim.powers if isinstance(power, Weak))
@@ -94,8 +71,8 @@ class System:
         key = (weak, possession, claim.passive)
         if key not in self._clauses:
             self._clauses[key] = build(
-                self.machines, self.families(), self.enumerations(), weak, possession,
-                {protocol.name: protocol.paths for protocol in self.protocols()}, passive=claim.passive,
+                self.machines, self.protocol.key_families(), self.protocol.finite_sorts(), weak, possession,
+                {protocol.name: protocol.paths for protocol in self.protocol.with_beside()}, passive=claim.passive,
             )  # fmt: skip
         return self._clauses[key].copy()
 

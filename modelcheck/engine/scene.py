@@ -19,10 +19,7 @@ from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Mask, Progra
 from modelcheck.machines.machine import RoleMachine, fresh_values, simple
 from modelcheck.protocol.model import set_members
 from modelcheck.protocol.terms import NAME, Const, Term, Var
-from modelcheck.protocol.theory import FRESH_SORTS
-
-DISHONEST = "i"
-"""The name of the dishonest party; one is enough, for all dishonest parties share their knowledge."""
+from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS
 
 ELSEWHERE = "?"
 """The session class of values that no single honest session made."""

@@ -9,7 +9,7 @@ from modelcheck.machines.blocks import cut_at
 from modelcheck.machines.machine import Guard, RoleMachine, Send, fixed_values, simple
 from modelcheck.machines.view import View
 from modelcheck.protocol.model import Agreement, Datum, Fact, Path, Point, Premise, Protocol, Reached, Sent
-from modelcheck.protocol.terms import Const, Term, Var
+from modelcheck.protocol.terms import NAME, Const, Term, Var
 
 BRANCH = "branch"
 """The sort of "this branch was taken"."""
@@ -52,12 +52,9 @@ class Held:
         self.protocol = protocol.name
         self.paths: dict[str, tuple[Path, ...]] = {}
         self.continued: dict[str, tuple[str, ...]] = {}
-        todo = [protocol]
-        while todo:
-            one = todo.pop()
+        for one in protocol.with_beside():
             self.paths[one.name] = one.paths
             self.continued[one.name] = one.continued
-            todo.extend(one.beside)
         self.machines = {machine.role.name: machine for machine in machines}
 
     def honest(self, path: Path, datum: Datum) -> Term | None:
@@ -177,6 +174,16 @@ class Held:
             stance for stance in self.first_held(machine, data)
             if any(state.index in before for state in machine.lineage(stance.state))
         )  # fmt: skip
+
+
+def judged_names(stance: Stance) -> tuple[Var, ...]:
+    """Return the names that the role holds there: those it starts from and those it learned under the flow's word."""
+    learned = [v for v in stance.received() if v.sort == NAME and _under_own_word(stance, v)]
+    return tuple(dict.fromkeys((*stance.machine.role.parameters, *learned)))
+
+
+def _under_own_word(stance: Stance, variable: Var) -> bool:
+    return any(view.known.get(variable) is variable for view in stance.views.values())
 
 
 def tagged(held: Held, machine: RoleMachine, tag: Datum) -> tuple[Stance, ...]:

@@ -237,18 +237,12 @@ def project(protocol: Protocol, *, qualified: bool = False) -> tuple[tuple[RoleM
 
 def project_all(protocol: Protocol) -> tuple[tuple[RoleMachine, ...], tuple[Diagnostic, ...]]:
     """Return the machines of a protocol and of all protocols beside it, and what is wrong with them."""
-    own, found_first = project(protocol)
-    machines, diagnostics = list(own), list(found_first)
-    seen = {protocol.name}
-    todo = list(protocol.beside)
-    while todo:
-        other = todo.pop(0)
-        if other.name not in seen:
-            seen.add(other.name)
-            more, found = project(other, qualified=True)
-            machines += more
-            diagnostics += found
-            todo += other.beside
+    machines: list[RoleMachine] = []
+    diagnostics: list[Diagnostic] = []
+    for one in protocol.with_beside():
+        more, found = project(one, qualified=one is not protocol)
+        machines += more
+        diagnostics += found
     return tuple(machines), tuple(dict.fromkeys(diagnostics))
 
 

@@ -6,7 +6,7 @@ Roles are projections of paths (see :mod:`modelcheck.machines.project`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Literal, TypeAlias
@@ -361,6 +361,31 @@ class Protocol:
     span: Span = field(compare=False)
     continued: tuple[str, ...] = ()
     """The protocols whose sessions go on in this one's; their names are this protocol's too."""
+
+    def with_beside(self) -> Iterator[Protocol]:
+        """Yield the protocol and all protocols beside it, each once."""
+        seen = {self.name}
+        todo = [self]
+        while todo:
+            protocol = todo.pop(0)
+            yield protocol
+            for other in protocol.beside:
+                if other.name not in seen:
+                    seen.add(other.name)
+                    todo.append(other)
+
+    def key_families(self) -> dict[str, Family]:
+        """Return the key families of the protocol and all beside it, by name."""
+        return {family.name: family for protocol in self.with_beside() for family in protocol.families}
+
+    def finite_sorts(self) -> dict[str, tuple[str, ...]]:
+        """Return the values of the enumerations of the protocol and all beside it, and of the sorts of sets of them."""
+        found: dict[str, tuple[str, ...]] = {}
+        for protocol in self.with_beside():
+            for enumeration in protocol.enumerations:
+                found[enumeration.name] = enumeration.values
+                found[f"set of {enumeration.name}"] = subsets(enumeration.values)
+        return found
 
     def role(self, name: str) -> Role:
         """Return the role called ``name``; raise KeyError if there is none."""

@@ -22,6 +22,9 @@ ZERO = Const("0", LABEL)
 ABSENT = Const("absent", "absent field")
 """What stands in a message for a field that is left out under the conditions of this run."""
 
+DISHONEST = "i"
+"""The name of the dishonest party; one is enough, for all dishonest parties share their knowledge."""
+
 FRESH_SORTS = (
     "Nonce", "Exponent", "SigningKey", "KemKey", "EncryptionKey", "RsaKey", "SymmetricKey", "Psk", "Password",
     "Coins", "Data", "Opaque", "Blind", "OprfKey",
