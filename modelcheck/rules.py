@@ -314,6 +314,15 @@ Conditions in claims compare a picked value with a value of its sort, or name a 
 
 Right:  `if group = x25519`, `if x25519 in groups`, `if accepted`""",
 )
+KEPT_IN_TWO_FORMATS = Rule(
+    "MC229",
+    "kept-in-two-formats",
+    "One name for stored values of different formats",
+    """\
+A role keeps a value under a name that stands for a value of another kind on another branch, or in another protocol. Whoever recalls it could not know which.
+
+Keep them under different names.""",
+)
 UNDERIVABLE_SEND = Rule(
     "MC301",
     "underivable-send",
@@ -410,6 +419,7 @@ ALL: tuple[Rule, ...] = (
     UNKNOWN_CLAIM,
     NO_SUCH_POINT,
     NOT_A_FACT,
+    KEPT_IN_TWO_FORMATS,
     UNDERIVABLE_SEND,
     NOT_HELD,
     NOT_JUDGED_POINT,

@@ -114,6 +114,8 @@ class Exposure:
     state: int
     any_message: bool = False
     """The term is a signature that fits every other message too (colliding hash)."""
+    form: str = ""
+    """The primitive whose weakness in some sessions gives the term away, "" if it is part of what is sent."""
 
 
 NOBODY = "nobody"

@@ -13,8 +13,8 @@ from modelcheck.engine.scene import Scene, Session, leaf_name, summaries
 from modelcheck.engine.spotlight import LETTERS, literals, restriction
 from modelcheck.engine.steps import session_variable
 from modelcheck.machines.held import Held, Stance, judged_names
-from modelcheck.machines.machine import RoleMachine, fresh_values
-from modelcheck.protocol.model import Claim, Datum, Dishonest, Fact, Leak, Partner, Point
+from modelcheck.machines.machine import RoleMachine
+from modelcheck.protocol.model import Claim, Dishonest, Fact, Leak, Partner, Point
 from modelcheck.protocol.terms import NAME, Const, Term, Var, renamed, substitute, unify_all
 from modelcheck.protocol.theory import DISHONEST
 
@@ -180,7 +180,7 @@ class Judged:
         """
         classes = self.partner_classes(role)
         machine = self.held.machines[role]
-        chosen = self._first_received(machine)
+        chosen = self.held.first_shared(self.machine, self.stances, machine)
         if not classes or chosen is None or any(p.role == role for p in self.partners):
             return
         self.partners.extend(classes)
@@ -189,41 +189,11 @@ class Judged:
         for predicate in self.states_with(chosen):
             self._forbids.append((predicate, {chosen: leaves}))
 
-    def _first_received(self, machine: RoleMachine) -> Var | None:
-        mine = {v for stance in self.stances for v in stance.received()}
-        return next(
-            (v for v in fresh_values(machine) if v in mine and machine.role.name != self.machine.role.name), None
-        )
-
     def states_with(self, variable: Var) -> Iterator[int]:
         """Yield the judged role's state predicates that have a column for ``variable``."""
         for (role, _), predicate in self.clauses.state_of.items():
             if role == self.machine.role.name and variable in self.clauses.predicates[predicate].variables:
                 yield predicate
-
-    def needs_partners(self) -> Iterator[str]:
-        """Yield the roles whose partner sessions the claim's attacker treats specially."""
-        for power in self.claim.powers:
-            if isinstance(power, Leak) and power.owner != "all":
-                for machine in self.held.machines.values():
-                    if (
-                        machine.protocol == self.machine.protocol
-                        and machine is not self.machine
-                        and any(
-                            datum.kind != "key"
-                            and not datum.owner
-                            and (power.owner == "other" or self._made_by(machine, datum))
-                            for datum in power.data
-                        )
-                    ):
-                        yield machine.role.name
-        premise = self.claim.premise
-        if isinstance(premise, Partner) and self.held.machines[premise.role].protocol == self.machine.protocol:
-            yield premise.role
-
-    def _made_by(self, machine: RoleMachine, datum: Datum) -> bool:
-        values = {self.held.honest(path, datum) for path in self.held.paths[machine.protocol]}
-        return any(variable in values for variable in fresh_values(machine))
 
     # -------------------------------------------------------------------------------- the scene
 
@@ -231,7 +201,7 @@ class Judged:
         self, sessions: Iterable[Session] = (), leaves: tuple[tuple[str, str], ...] = ()
     ) -> tuple[Scene, tuple[Stretch, ...]]:
         """Return the scene with more spotlights and attacker leaves, and what happens in it later."""
-        for role in self.needs_partners():
+        for role in self.held.partner_roles(self.claim, self.machine):
             self.add_partners(role)
         spotlights = tuple(dict.fromkeys((self.star, *self.partners, *sessions)))
         everyone = (*summaries(self.clauses, self.honest), *spotlights)

@@ -301,13 +301,15 @@ def expose_weak(clauses: ClauseSet, block: Block, form: str, fact: Fact, paths: 
         among = isinstance(own, Var)
         conditions = (Condition("among", own, None, fact.values),) if among and own is not None else ()
         computed = tuple(own for value in paths[index].values.values() if (own := view.of(value)) is not None)
-        for part in _weak_parts(block, form, computed):
+        for part in weak_parts(block, form, computed):
             clauses.exposures.append(
-                Exposure(ATTACKER, predicate, part, (), conditions, part, block.end, any_message=form == "hash")
+                Exposure(
+                    ATTACKER, predicate, part, (), conditions, part, block.end, any_message=form == "hash", form=form
+                )
             )
 
 
-def _weak_parts(block: Block, form: str, computed: tuple[Term, ...]) -> Iterator[Term]:
+def weak_parts(block: Block, form: str, computed: tuple[Term, ...]) -> Iterator[Term]:
     """Yield what a weak primitive of this form reveals of the terms that a block sends, receives or computes."""
     terms = [s.term for s in block.steps if isinstance(s, Send)]
     received = [s.pattern for s in block.steps if isinstance(s, Receive)]

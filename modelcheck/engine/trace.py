@@ -57,7 +57,3 @@ class Trace:
 def fresh_leaf(name: str, sort: str, session: str) -> Const:
     """Return the value that a session creates."""
     return Const(f"{name}@{session}", sort)
-
-
-ATTACKER_LEAVES = ("e1", "e2")
-"""What the attacker makes itself, two values of each sort."""

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from modelcheck.machines.blocks import cut_at
-from modelcheck.machines.machine import Guard, RoleMachine, Send, fixed_values, simple
+from modelcheck.machines.machine import Guard, RoleMachine, Send, fixed_values, fresh_values, simple
 from modelcheck.machines.view import View
-from modelcheck.protocol.model import Agreement, Datum, Fact, Path, Point, Premise, Protocol, Reached, Sent
+from modelcheck.protocol.model import (
+    Agreement,
+    Claim,
+    Datum,
+    Fact,
+    Leak,
+    Partner,
+    Path,
+    Point,
+    Premise,
+    Protocol,
+    Reached,
+    Sent,
+)
 from modelcheck.protocol.terms import NAME, Const, Term, Var
 
 BRANCH = "branch"
@@ -128,6 +141,33 @@ class Held:
             if views:
                 found.append(Stance(stance.machine, stance.state, views))
         return tuple(found)
+
+    def partner_roles(self, claim: Claim, judged: RoleMachine) -> Iterator[str]:
+        """Yield the roles of the judged session's partners, as far as the claim speaks of them in particular."""
+        for power in claim.powers:
+            if isinstance(power, Leak) and power.owner != "all":
+                for machine in self.machines.values():
+                    if machine.protocol == judged.protocol and machine is not judged and any(
+                        datum.kind != "key" and not datum.owner
+                        and (power.owner == "other" or self._made_by(machine, datum))
+                        for datum in power.data
+                    ):  # fmt: skip
+                        yield machine.role.name
+        premise = claim.premise
+        if isinstance(premise, Partner) and self.machines[premise.role].protocol == judged.protocol:
+            yield premise.role
+
+    def _made_by(self, machine: RoleMachine, datum: Datum) -> bool:
+        values = {self.honest(path, datum) for path in self.paths[machine.protocol]}
+        return any(variable in values for variable in fresh_values(machine))
+
+    @staticmethod
+    def first_shared(judged: RoleMachine, stances: Iterable[Stance], other: RoleMachine) -> Var | None:
+        """Return the first value that ``other`` creates and the judged role receives: whose it is is the partner."""
+        if other.role.name == judged.role.name:
+            return None
+        mine = {variable for stance in stances for variable in stance.received()}
+        return next((variable for variable in fresh_values(other) if variable in mine), None)
 
     def cuts(self, machine: RoleMachine, states: Iterable[int]) -> tuple[Stance, ...]:
         """Return the stances for some states of a machine, each at the end of its block."""

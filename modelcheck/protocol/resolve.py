@@ -11,6 +11,7 @@ from modelcheck.protocol.claims import ClaimResolver, transcript_ranges, with_ke
 from modelcheck.protocol.edits import Editor
 from modelcheck.protocol.model import Claim, Family, Protocol
 from modelcheck.protocol.scope import Scope
+from modelcheck.protocol.terms import Var, sort_of
 from modelcheck.protocol.unfold import Stored, recalled_value, unfold, with_families
 from modelcheck.syntax import tree
 
@@ -138,7 +139,7 @@ class Resolver:
             (r.first.text, r.last.text, r.span)
             for r in transcript_ranges(one for pair in written for one in pair if one is not None)
         ]
-        paths = unfold(scope, statements, _records(beside), flat.item.span, ranges)
+        paths = unfold(scope, statements, _records(scope, beside), flat.item.span, ranges)
         protocol = Protocol(
             name, flat.item.title, _sources(flat), tuple(scope.roles.values()), tuple(scope.families.values()),
             tuple(scope.enumerations.values()), paths, (), tuple(beside), flat.item.name.span,
@@ -233,13 +234,23 @@ def _keyed(protocol: Protocol, claims: Sequence[Claim], families: dict[str, Fami
     )
 
 
-def _records(beside: Sequence[Protocol]) -> dict[str, Stored]:
-    """Return what the roles of earlier protocols keep, as it reads in a later one."""
+def _records(scope: Scope, beside: Sequence[Protocol]) -> dict[str, Stored]:
+    """Return what the roles of earlier protocols keep, as it reads in a later one.
+
+    A value of a finite sort may be another one on each path, so it is a variable; other values have one sort on all.
+    """
     records: dict[str, Stored] = {}
     for protocol in beside:
         for path in protocol.paths:
             for name, value in path.stored.items():
-                records.setdefault(name, Stored(recalled_value(value, dict(path.stored), protocol.name)))
+                sort = sort_of(value)
+                if sort is not None and scope.domain(sort):
+                    value = Var(name, sort)
+                known = records.setdefault(name, Stored(recalled_value(value, dict(path.stored), protocol.name)))
+                if sort_of(known.value) != sort:
+                    scope.report(
+                        rules.KEPT_IN_TWO_FORMATS, f"`{name}` is kept in two formats", protocol.span,
+                        "keep the values of different branches under different names")  # fmt: skip
     return records
 
 

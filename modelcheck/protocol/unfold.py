@@ -249,6 +249,8 @@ class _Walk(Evaluator):
             if name.text not in self.recalled:
                 self.bind(name, record.value, again=name.text in self.values)
             self.recalled.add(name.text)
+            if isinstance(record.value, Var) and (domain := self.scope.domain(record.value.sort)):
+                self.domains.setdefault(record.value, domain)
             for inner in record.value.variables:
                 self.values.setdefault(inner.name.rpartition(".")[2], inner)
             items.append((name.text, record.value))

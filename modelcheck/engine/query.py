@@ -1,0 +1,492 @@
+"""From a claim to a concrete run that violates it: goals over a scenario, solved, and decoded into a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from modelcheck.engine.clauses import ClauseSet
+from modelcheck.engine.cnf import FALSE, TRUE, Lit, solve
+from modelcheck.engine.deduction import KeyRing
+from modelcheck.engine.scenario import Fact, Instance, Scenario
+from modelcheck.engine.steps import weak_parts
+from modelcheck.engine.trace import Advance, Reveal, SessionStart, Trace, TraceStep
+from modelcheck.engine.violation import compared
+from modelcheck.machines.held import Held, Stance, judged_names, tagged
+from modelcheck.machines.machine import Guard, Pick, Recall, Receive, RoleMachine, fresh_values
+from modelcheck.protocol.model import (
+    Agreement,
+    Aliveness,
+    Claim,
+    Datum,
+    Dishonest,
+    Identifies,
+    Leak,
+    Point,
+    Secrecy,
+    Weak,
+)
+from modelcheck.protocol.model import (
+    Fact as Premised,
+)
+from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, rebuild
+from modelcheck.protocol.theory import DISHONEST
+
+LETTERS = ("A", "B", "C", "D", "E", "F", "G")
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A violation: the literal that implies it, what it rests on, and the sessions that come first in its trace."""
+
+    literal: Lit
+    facts: tuple[Fact, ...]
+    judged: tuple[Instance, ...]
+
+
+class Query:
+    """One claim against ``size`` sessions of each role."""
+
+    def __init__(self, clauses: ClauseSet, held: Held, claim: Claim, size: int) -> None:
+        self.clauses, self.held, self.claim = clauses, held, claim
+        self.machine = self._judged_machine()
+        self.dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
+        self.names = self._judged_names()
+        used = [name for name in self.names.values() if name != DISHONEST]
+        parties = LETTERS[: min(max(2, len(used)) + 1, len(LETTERS))]
+        self.scenario = Scenario(clauses, self._instances(size), parties)
+        for number, power in enumerate(claim.powers):
+            if isinstance(power, Leak):
+                self._leak(number, power)
+            elif isinstance(power, Weak) and power.when is not None:
+                self._weak(number, power.form, power.when)
+        self.goals = [goal for goal in self._goals() if goal.literal != FALSE]
+        self.scenario.cnf.add(*(goal.literal for goal in self.goals))
+        self.scenario.finish()
+
+    # -------------------------------------------------------------------------------- sessions and names
+
+    def _judged_machine(self) -> RoleMachine | None:
+        match self.claim.property:
+            case Secrecy(_, points):
+                return self.held.machines[points[0].role]
+            case Agreement(left) | Aliveness(left):
+                return self.held.machines[left.role]
+            case _:
+                return None
+
+    def _judged_names(self) -> dict[Var, str]:
+        """Return the names of the judged session, differently named ones being different parties."""
+        letters = iter(LETTERS)
+        if self.machine is None:
+            return {}
+        stances = [stance for point in self.points() for stance in self.held.stances(point)]
+        found = dict.fromkeys(v for stance in stances for v in judged_names(stance))
+        return {v: DISHONEST if v.name in self.dishonest else next(letters) for v in found}
+
+    def points(self) -> tuple[Point, ...]:
+        """Return the points of the judged role at which the claim judges."""
+        match self.claim.property:
+            case Secrecy(_, points):
+                return points
+            case Agreement(left) | Aliveness(left):
+                return (left,)
+            case _:
+                return ()
+
+    def _instances(self, size: int) -> list[Instance]:
+        wanted = self.claim.property
+        two = isinstance(wanted, Identifies) or (isinstance(wanted, Agreement) and wanted.injective)
+        instances = []
+        for machine in self.held.machines.values():
+            judged = machine is self.machine
+            count = max(size, 2) if two and (judged or self.machine is None) else size
+            for number in range(1, count + 1):
+                fixed = {v: self.names[v] for v in machine.role.parameters} if judged and number == 1 else {}
+                instances.append(Instance(f"{machine.role.name} #{number}", machine, fixed))
+        return instances
+
+    def of_role(self, role: str) -> list[Instance]:
+        """Return the sessions of a role."""
+        return [instance for instance in self.scenario.instances if instance.machine.role.name == role]
+
+    @property
+    def judged(self) -> Instance:
+        """The judged session."""
+        assert self.machine is not None
+        return self.of_role(self.machine.role.name)[0]
+
+    # -------------------------------------------------------------------------------- literals of claims
+
+    def reached(self, instance: Instance, stance: Stance) -> tuple[Lit, tuple[Fact, ...]]:
+        """Return the literal that a session has reached a stance, and its fact."""
+        return self.scenario.at(instance, stance.state)
+
+    def equal(self, lefts: Sequence[Term], rights: Sequence[Term]) -> Lit:
+        """Return a literal that implies that two sequences of terms are equal."""
+        pairs = zip(lefts, rights, strict=True)
+        return self.scenario.cnf.all_of(self.scenario.symbols.same(a, b) for a, b in pairs)
+
+    def unequal(self, lefts: Sequence[Term], rights: Sequence[Term]) -> Lit:
+        """Return a literal that implies that two sequences of terms differ."""
+        pairs = zip(lefts, rights, strict=True)
+        return self.scenario.cnf.any_of(self.scenario.symbols.differ(a, b) for a, b in pairs)
+
+    def tuples(self, instance: Instance, stance: Stance, data: tuple[Datum, ...]) -> list[tuple[Term, ...]]:
+        """Return what some data are for a session at a stance."""
+        return [tuple(map(instance.of, terms)) for terms in self.held.tuples(stance, data)]
+
+    def judgements(self, stances: Sequence[Stance]) -> Iterator[tuple[Stance, Lit, tuple[Fact, ...]]]:
+        """Yield the stances of the judged session, each with the literal that it is there as the claim wants it."""
+        cnf, symbols, judged = self.scenario.cnf, self.scenario.symbols, self.judged
+        for stance in self.held.where(stances, self.claim.premise):
+            literal, facts = self.reached(judged, stance)
+            wanted = [literal]
+            bound = (*stance.machine.role.parameters, *stance.received())
+            for variable, name in self.names.items():
+                if variable in bound:
+                    wanted.append(symbols.same(judged.of(variable), Const(name, NAME)))
+            for premise, more in self._premises(stance):
+                yield stance, cnf.all_of([*wanted, premise]), (*facts, *more)
+
+    def _premises(self, stance: Stance) -> Iterator[tuple[Lit, tuple[Fact, ...]]]:
+        premise, symbols = self.claim.premise, self.scenario.symbols
+        if premise is None or (isinstance(premise, Premised) and premise.subject.kind == "label"):
+            yield TRUE, ()
+        elif isinstance(premise, Premised):
+            terms = self.held.at(stance, premise.subject)
+            leaves = [self.judged.of(term) for term in terms]
+            if leaves and all(isinstance(leaf, Var | Const) for leaf in leaves):
+                yield self.scenario.cnf.all_of(symbols.among(leaf, premise.values) for leaf in leaves), ()
+        else:
+            first = self.held.first_held(self.held.machines[premise.role], premise.data)
+            for instance in self.of_role(premise.role):
+                for other in first if instance is not self.judged else ():
+                    literal, facts = self.reached(instance, other)
+                    for mine in self.tuples(self.judged, stance, premise.data):
+                        for theirs in self.tuples(instance, other, premise.data):
+                            yield self.scenario.cnf.all_of((literal, self.equal(mine, theirs))), facts
+
+    # -------------------------------------------------------------------------------- powers
+
+    def _leak(self, number: int, power: Leak) -> None:
+        base: list[tuple[Lit, tuple[Fact, ...]]] = [(TRUE, ())]
+        if power.after is not None:
+            if self.machine is None or power.after.role != self.machine.role.name:
+                return
+            base = [self.reached(self.judged, stance) for stance in self.held.stances(power.after)]
+        for (layer, facts), datum in product(base, power.data):
+            if datum.kind == "key":
+                term = self._long_term(datum)
+                self.scenario.give_all(term, layer, facts, (number, term, ""))
+                continue
+            for instance in self.scenario.instances:
+                for there, more, term in self._session_values(power, datum, instance):
+                    both = self.scenario.cnf.all_of((layer, there))
+                    self.scenario.give_all(term, both, (*facts, *more), (number, term, instance.label))
+
+    def _long_term(self, datum: Datum) -> Term:
+        family = self.clauses.families[datum.name]
+        by_name = {variable.name: name for variable, name in self.names.items()}
+        wanted = datum.arguments or ("",) * family.arity
+        index = tuple(
+            Const(by_name[name], NAME) if name in by_name else Var(f"leaked {datum} {position}", NAME)
+            for position, name in enumerate(wanted)
+        )
+        return Key(family.name, family.sort, index)
+
+    def _session_values(
+        self, power: Leak, datum: Datum, instance: Instance
+    ) -> Iterator[tuple[Lit, tuple[Fact, ...], Term]]:
+        """Yield when a session holds a value that leaks from it, and the value."""
+        own = self.claim_protocol
+        continuing = [name for name, others in self.held.continued.items() if datum.owner and datum.owner in others]
+        if instance.machine.protocol not in (datum.owner or own, *continuing):
+            return
+        owned = self._owned(power, datum, instance)
+        local = Datum(datum.kind, datum.name, datum.arguments)
+        honest = {self.held.honest(path, local) for path in self.held.paths[instance.machine.protocol]}
+        created = [v for v in fresh_values(instance.machine) if v in honest]
+        for variable in created:
+            states = [s.index for s in instance.machine.states[1:] if variable in s.bound
+                      and variable not in instance.machine.states[s.parent].bound]  # fmt: skip
+            for stance in self.held.cuts(instance.machine, states):
+                literal, facts = self.reached(instance, stance)
+                yield self.scenario.cnf.all_of((literal, owned)), facts, instance.of(variable)
+        if created:
+            return
+        for stance in self.held.first_held(instance.machine, (local,)):
+            literal, facts = self.reached(instance, stance)
+            for term in self.held.at(stance, local):
+                yield self.scenario.cnf.all_of((literal, owned)), facts, instance.of(term)
+
+    @property
+    def claim_protocol(self) -> str:
+        """The protocol whose sessions the claim judges."""
+        return self.machine.protocol if self.machine is not None else self.held.protocol
+
+    def _owned(self, power: Leak, datum: Datum, instance: Instance) -> Lit:
+        """Return a literal that implies that a session is one of those whose values leak."""
+        if power.owner == "all" or datum.owner:
+            return TRUE
+        if self.machine is None:
+            return FALSE
+        partner = self._partner(instance)
+        if instance is self.judged:
+            return TRUE if power.owner == "own" else FALSE
+        return partner[0] if power.owner == "own" else partner[1]
+
+    def _partner(self, instance: Instance) -> tuple[Lit, Lit]:
+        """Return literals that imply that a session is the judged one's partner, and that it is not."""
+        assert self.machine is not None
+        roles = set(self.held.partner_roles(self.claim, self.machine))
+        if isinstance(self.claim.property, Agreement):
+            roles.add(self.claim.property.right.role)
+        stances = [stance for point in self.points() for stance in self.held.stances(point)]
+        shared = self.held.first_shared(self.machine, stances, instance.machine)
+        if instance.machine.role.name not in roles or shared is None:
+            return FALSE, TRUE
+        names = [v for v in instance.machine.role.parameters if v in self.names]
+        variables = [shared, *names]
+        mine, theirs = [self.judged.of(v) for v in variables], [instance.of(v) for v in variables]
+        return self.equal(mine, theirs), self.unequal(mine, theirs)
+
+    def _weak(self, number: int, form: str, when: Premised) -> None:
+        """Give what a weak primitive gives away in the sessions in which a condition is known to hold."""
+        for instance in self.scenario.instances:
+            for block in self.clauses.blocks:
+                if block.machine is not instance.machine:
+                    continue
+                views = block.machine.states[block.end].views
+                paths = self.held.paths[block.machine.protocol]
+                here = Stance(block.machine, block.end, views)
+                literal, facts = self.scenario.at(instance, block.end)
+                values = [instance.of(term) for term in self.held.at(here, when.subject)]
+                if not values or not all(isinstance(value, Var | Const) for value in values):
+                    continue
+                fitting = [self.scenario.symbols.among(value, when.values) for value in values]
+                layer = self.scenario.cnf.all_of([literal, *fitting])
+                computed = tuple(
+                    own for index, view in views.items() for value in paths[index].values.values()
+                    if (own := view.of(value)) is not None
+                )  # fmt: skip
+                for part in weak_parts(block, form, computed) if layer != FALSE else ():
+                    term = instance.of(part)
+                    self.scenario.give_all(term, layer, facts, (number, term, instance.label))
+
+    # -------------------------------------------------------------------------------- violations
+
+    def _goals(self) -> Iterator[Goal]:
+        match self.claim.property:
+            case Secrecy() as wanted:
+                yield from self._known(wanted)
+            case Agreement() as wanted:
+                yield from self._disagreement(wanted)
+                if wanted.injective:
+                    yield from self._served_twice(wanted)
+            case Aliveness() as wanted:
+                yield from self._lonely(wanted)
+            case Identifies() as wanted:
+                yield from self._ambiguous(wanted)
+            case _:
+                return
+
+    def _known(self, wanted: Secrecy) -> Iterator[Goal]:
+        for point in wanted.points:
+            if self.machine is None or point.role != self.machine.role.name:
+                continue
+            for stance, literal, facts in self.judgements(self.held.holding(point, wanted.data)):
+                for datum in wanted.data:
+                    for term in self.held.at(stance, datum):
+                        goal = self.scenario.cnf.all_of((self.scenario.cnf.new(), literal))
+                        more = self.scenario.require(goal, "attacker", self.judged.of(term))
+                        yield Goal(goal, (*facts, *more), (self.judged,))
+
+    def _shared_names(self, wanted: Agreement) -> tuple[Datum, ...]:
+        mine = {variable.name for variable in self.names}
+        other = self.held.machines[wanted.right.role].role
+        return tuple(Datum("value", v.name) for v in other.parameters if v.name in mine)
+
+    def _commits(
+        self, wanted: Agreement
+    ) -> Iterator[tuple[tuple[Term, ...], Lit, tuple[Fact, ...], tuple[Datum, ...]]]:
+        data = tuple(dict.fromkeys((*self._shared_names(wanted), *wanted.data)))
+        for stance, literal, facts in self.judgements(self.held.stances(wanted.left)):
+            for values in self.tuples(self.judged, stance, data):
+                yield values, literal, facts, data
+
+    def _runs(
+        self, wanted: Agreement, data: tuple[Datum, ...], values: tuple[Term, ...]
+    ) -> Iterator[tuple[Instance, Lit]]:
+        """Yield the other sessions, each with a literal that implies that it does not run with these values."""
+        for instance in self.of_role(wanted.right.role):
+            if instance is self.judged:
+                continue
+            apart = [
+                self.scenario.cnf.any_of((-self.reached(instance, run)[0], self.unequal(values, theirs)))
+                for run in self.held.runs(wanted) for theirs in self.tuples(instance, run, data)
+            ]  # fmt: skip
+            yield instance, self.scenario.cnf.all_of(apart)
+
+    def _disagreement(self, wanted: Agreement) -> Iterator[Goal]:
+        for values, literal, facts, data in self._commits(wanted):
+            apart = [one for _, one in self._runs(wanted, data, values)]
+            yield Goal(self.scenario.cnf.all_of([literal, *apart]), facts, (self.judged,))
+
+    def _served_twice(self, wanted: Agreement) -> Iterator[Goal]:
+        second = self.of_role(wanted.left.role)[1]
+        for values, literal, facts, data in self._commits(wanted):
+            apart = [one for _, one in self._runs(wanted, data, values)]
+            for stance in self.held.stances(wanted.left):
+                there, more = self.reached(second, stance)
+                for theirs in self.tuples(second, stance, data):
+                    both = [literal, there, self.equal(values, theirs)]
+                    for spared in range(max(1, len(apart))):
+                        rest = [one for number, one in enumerate(apart) if number != spared]
+                        goal = self.scenario.cnf.all_of([*both, *rest])
+                        yield Goal(goal, (*facts, *more), (self.judged, second))
+
+    def _lonely(self, wanted: Aliveness) -> Iterator[Goal]:
+        other = self.held.machines[wanted.role]
+        same = [v for v in other.role.own if v in self.names]
+        for _, literal, facts in self.judgements(self.held.stances(wanted.left)):
+            idle = []
+            for instance in self.of_role(wanted.role):
+                if instance is not self.judged:
+                    apart = self.unequal([self.judged.of(v) for v in same], [instance.of(v) for v in same])
+                    idle += [self.scenario.cnf.any_of((-start, apart)) for start in self.scenario.starts(instance)]
+            yield Goal(self.scenario.cnf.all_of([literal, *idle]), facts, (self.judged,))
+
+    def _ambiguous(self, wanted: Identifies) -> Iterator[Goal]:
+        machines = [m for m in self.held.machines.values() if m.protocol == self.held.protocol]
+        for number, first in enumerate(machines):
+            for second in machines[number:]:
+                one = self.of_role(first.role.name)[0]
+                two = self.of_role(second.role.name)[1 if first is second else 0]
+                yield from self._alike(wanted, one, two)
+
+    def _alike(self, wanted: Identifies, one: Instance, two: Instance) -> Iterator[Goal]:
+        cnf = self.scenario.cnf
+        sane = [
+            self.scenario.symbols.differ(instance.of(a), instance.of(b))
+            for instance in (one, two)
+            for i, a in enumerate(instance.machine.role.parameters)
+            for b in instance.machine.role.parameters[i + 1 :]
+        ]
+        for mine in tagged(self.held, one.machine, wanted.tag):
+            for theirs in tagged(self.held, two.machine, wanted.tag):
+                here, facts = self.reached(one, mine)
+                there, more = self.reached(two, theirs)
+                tags = product(self.tuples(one, mine, (wanted.tag,)), self.tuples(two, theirs, (wanted.tag,)))
+                equal = cnf.any_of([self.equal(a, b) for a, b in tags])
+                differ = TRUE
+                if not wanted.channel or one.machine is not two.machine:
+                    pairs = list(compared(self.held, wanted, mine, theirs))
+                    differ = cnf.any_of([self.scenario.symbols.differ(one.of(a), two.of(b)) for _, a, b in pairs])
+                yield Goal(cnf.all_of([here, there, equal, differ, *sane]), (*facts, *more), (one, two))
+
+
+# ------------------------------------------------------------------------------------------------ decoding
+
+
+class _Decoder:
+    """Reads a trace off a solution: what the goal rests on, in an order in which everything comes after its support."""
+
+    def __init__(self, query: Query, true: frozenset[Lit]) -> None:
+        self.query, self.scenario, self.true = query, query.scenario, true
+        self.ring: KeyRing = query.scenario.ring
+        self.values: dict[Var, Term] = {}
+        self.steps: list[TraceStep] = []
+        self._done: set[Fact] = set()
+        self._given: set[tuple[int, Term, str]] = set()
+        self._memo: dict[Term, Term] = {}
+
+    def trace(self) -> Trace:
+        """Return the trace of the goal that the solution reaches."""
+        goal = next(g for g in self.query.goals if self.holds(g.literal))
+        for fact in goal.facts:
+            self.visit(fact)
+        taking = {step.session for step in self.steps if isinstance(step, Advance)}
+        first = [instance for instance in goal.judged if instance.label in taking]
+        rest = [i for i in self.scenario.instances if i.label in taking and i not in first]
+        return Trace(tuple(map(self.start, (*first, *rest))), tuple(self.steps))
+
+    def holds(self, literal: Lit) -> bool:
+        return literal in self.true if literal > 0 else -literal not in self.true
+
+    def start(self, instance: Instance) -> SessionStart:
+        names = [self.ground(instance.of(v)) for v in instance.machine.role.parameters]
+        spelled = tuple(name.value for name in names if isinstance(name, Const))
+        return SessionStart(instance.label, instance.machine.role.name, spelled)
+
+    def visit(self, root: Fact) -> None:
+        """Put what a fact rests on before it, without recursion: derivations are deep."""
+        stack: list[tuple[Fact, bool]] = [(root, False)]
+        while stack:
+            fact, ready = stack.pop()
+            if ready:
+                self.emit(fact)
+                continue
+            if fact in self._done:
+                continue
+            self._done.add(fact)
+            stack.append((fact, True))
+            chosen = next((s for s in self.scenario.supports.get(fact, ()) if self.holds(s.literal)), None)
+            if chosen is not None:
+                stack += [(other, False) for other in reversed(chosen.facts)]
+
+    def emit(self, fact: Fact) -> None:
+        if fact in self.scenario.blocks:
+            self.steps.append(self.advance(*self.scenario.blocks[fact]))
+            return
+        chosen = next((s for s in self.scenario.supports.get(fact, ()) if self.holds(s.literal)), None)
+        if chosen is not None and chosen.reveal is not None and chosen.reveal not in self._given:
+            self._given.add(chosen.reveal)
+            number, term, session = chosen.reveal
+            self.steps.append(Reveal(number, self.ground(term), session))
+
+    def advance(self, instance: Instance, block: object) -> Advance:
+        from modelcheck.machines.blocks import Block
+
+        assert isinstance(block, Block)
+        received: Term | None = None
+        decided: list[tuple[str, str]] = []
+        for step in block.steps:
+            match step:
+                case Receive(pattern=pattern):
+                    received = self.ground(instance.of(pattern))
+                case Recall(items):
+                    received = self.ground(instance.of(App("record", tuple(term for _, term in items))))
+                case Pick(value=Var() as value) | Guard("hosted", Var() as value):
+                    chosen = self.ground(instance.of(value))
+                    assert isinstance(chosen, Const)
+                    decided.append((value.name, chosen.value))
+                case _:
+                    pass
+        return Advance(instance.label, block.end, received, tuple(decided))
+
+    def ground(self, term: Term) -> Term:
+        """Return a symbolic term with the choices of the solution put in."""
+        return self.ring.normal(self._ground(term))
+
+    def _ground(self, term: Term) -> Term:
+        if term not in self._memo:
+            if isinstance(term, Var):
+                options = self.scenario.symbols.choice(term)
+                value = next((v for v, literal in options.items() if self.holds(literal)), None)
+                self._memo[term] = Const("absent", term.sort) if value is None else self._ground(value)
+            else:
+                self._memo[term] = rebuild(term, self._ground)
+        return self._memo[term]
+
+
+def find(query: Query, budget: int) -> Trace | None:
+    """Return a run that violates the claim, None if there is none with these sessions.
+
+    Raises SolverGaveUp if the budget, in the solver's resource units, does not suffice.
+    """
+    if not query.goals:
+        return None
+    true = solve(query.scenario.cnf, budget)
+    return None if true is None else _Decoder(query, true).trace()

@@ -1,0 +1,555 @@
+"""A scenario as clauses: a few concrete sessions with symbolic names, everything they and the attacker can do.
+
+Each *fact* (a session has taken a block; the attacker knows a term; it has opened a message) implies a support: what it
+rests on. Time exists only as the absence of cycles among supports. A literal that guards an edge between facts is
+private to that support, otherwise the edge would be there without being chosen. Completeness for the typed model with
+this many sessions is argued in docs/explanation/attacks.md.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Exposure, stored_values
+from modelcheck.engine.cnf import FALSE, TRUE, Cnf, Lit
+from modelcheck.engine.deduction import ATTACKER_VALUES, KeyRing, key_ring
+from modelcheck.engine.steps import channel_name, enclosed, record_name, wire_name
+from modelcheck.engine.symbols import Symbols
+from modelcheck.engine.trace import fresh_leaf
+from modelcheck.machines.blocks import Block
+from modelcheck.machines.machine import Guard, Keep, Pick, Recall, Receive, RoleMachine, Send, Step, fresh_values
+from modelcheck.protocol.model import set_members
+from modelcheck.protocol.terms import NAME, STORED, App, Const, Key, Term, Var, is_stored, replace, sort_of, subterms
+from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS, SCHEMATIC, is_data, openings, recipes
+
+Fact = int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Instance:
+    """One concrete session: its label, its machine, and the names that are fixed."""
+
+    label: str
+    machine: RoleMachine
+    fixed: Mapping[Var, str]
+    _table: dict[Var, Term] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Give the values that the session creates their leaves."""
+        for variable in fresh_values(self.machine):
+            self._table[variable] = fresh_leaf(variable.name, variable.sort, self.label)
+        for variable, name in self.fixed.items():
+            self._table[variable] = Const(name, NAME)
+
+    def of(self, term: Term) -> Term:
+        """Return a role's term in this session: created values and fixed names are constants, others its own variables."""
+        for variable in term.variables:
+            if variable not in self._table:
+                self._table[variable] = Var(f"{self.label}: {variable.name}", variable.sort)
+        return replace(term, self._table)
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """One way to support a fact: the literal that chooses it, the facts it rests on, what the attacker is given for it."""
+
+    literal: Lit
+    facts: tuple[Fact, ...]
+    reveal: tuple[int, Term, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A term that a session gives away or that leaks, as soon as its layer is there."""
+
+    term: Term
+    layer: Lit
+    facts: tuple[Fact, ...]
+    any_message: bool = False
+    reveal: tuple[int, Term, str] | None = None
+
+
+class Scenario:
+    """The clauses of some sessions; goals are added before :meth:`finish`."""
+
+    def __init__(self, clauses: ClauseSet, instances: Sequence[Instance], names: Sequence[str]) -> None:
+        """``names`` are the honest parties; :data:`DISHONEST` is added to them."""
+        self.clauses, self.instances = clauses, tuple(instances)
+        self.names = tuple(Const(name, NAME) for name in (*names, DISHONEST))
+        self.ring: KeyRing = key_ring(clauses.families, clauses.machines)
+        self.cnf = Cnf()
+        self.symbols = Symbols(self.cnf, self._domains(), clauses.families)
+        self.supports: dict[Fact, list[Support]] = {}
+        self.executed: dict[tuple[str, int], tuple[Lit, Fact]] = {}
+        self.blocks: dict[Fact, tuple[Instance, Block]] = {}
+        self._facts = 0
+        self._known: dict[tuple[str, Term], tuple[Lit, Fact]] = {}
+        self._queue: list[tuple[str, Term]] = []
+        self._sources: dict[tuple[str, str], list[Source]] = defaultdict(list)
+        for instance in self.instances:
+            self._declare(instance)
+        states = {predicate: place for place, predicate in clauses.state_of.items()}
+        for exposure in clauses.exposures:
+            role, state = states[exposure.predicate]
+            for instance in self.instances:
+                if instance.machine.role.name == role:
+                    self._expose(instance, state, exposure)
+        for instance in self.instances:
+            self._run(instance)
+        self._order_twins()
+        self._forbid_old_values()
+
+    # -------------------------------------------------------------------------------- leaves
+
+    def _domains(self) -> dict[str, tuple[Term, ...]]:
+        domains: dict[str, dict[Term, None]] = {
+            sort: dict.fromkeys(Const(value, sort) for value in ATTACKER_VALUES) for sort in FRESH_SORTS
+        }
+        for instance in self.instances:
+            for variable in fresh_values(instance.machine):
+                domains[variable.sort][instance.of(variable)] = None
+        for family in self.clauses.families.values():
+            for index in _tuples(self.names, family.arity):
+                domains[family.sort][self.ring.normal(Key(family.name, family.sort, index))] = None
+        domains[NAME] = dict.fromkeys(self.names)
+        for sort, values in self.clauses.enumerations.items():
+            domains[sort] = dict.fromkeys(Const(value, sort) for value in values)
+        for sort in self.clauses.components:
+            domains[sort] = {Const(ATTACKER_VALUES[0], sort): None}
+        for instance in self.instances:
+            for sort, stored in stored_values(_given_away(instance.machine)).items():
+                domains[sort] |= dict.fromkeys(map(instance.of, stored))
+        return {sort: tuple(values) for sort, values in domains.items()}
+
+    def is_public(self, term: Term) -> bool:
+        """Return whether everybody knows a term whatever its variables are."""
+        match term:
+            case Const(value, sort):
+                return value in ATTACKER_VALUES or not (sort in FRESH_SORTS or sort.startswith(STORED))
+            case Var(_, sort):
+                return not (sort in FRESH_SORTS or sort.startswith(STORED))
+            case Key():
+                return not term.variables and self.ring.is_dishonest(term)
+            case App("pk" | "g", (Key(family, _, _),)):
+                return self.clauses.families[family].public
+            case App("hash"):
+                return "hash" in self.clauses.weak
+            case _:
+                return False
+
+    # -------------------------------------------------------------------------------- facts
+
+    def fact(self) -> Fact:
+        """Return a new fact."""
+        self._facts += 1
+        return self._facts
+
+    def support(
+        self, fact: Fact, literal: Lit, facts: Iterable[Fact], reveal: tuple[int, Term, str] | None = None
+    ) -> None:
+        """Note that a fact rests on others where a literal is true."""
+        rests_on = tuple(facts)
+        self.supports.setdefault(fact, []).append(Support(literal, rests_on, reveal))
+        for other in rests_on:
+            self.cnf.edge(literal, fact, other)
+
+    def require(self, literal: Lit, place: str, term: Term) -> list[Fact]:
+        """Make a literal imply that the attacker (or a private place) has a term; return the facts that this rests on."""
+        facts = []
+        for part in _parts(term) if place == ATTACKER else (term,):
+            if place == ATTACKER and self.is_public(part):
+                continue
+            known, fact = self._knows(place, part)
+            self.cnf.add(-literal, known)
+            facts.append(fact)
+        return facts
+
+    def _knows(self, place: str, term: Term) -> tuple[Lit, Fact]:
+        key = (place, term)
+        if key not in self._known:
+            self._known[key] = (self.cnf.new(), self.fact())
+            self._queue.append(key)
+        return self._known[key]
+
+    def at(self, instance: Instance, state: int) -> tuple[Lit, tuple[Fact, ...]]:
+        """Return the literal that a session has reached a cut state, and the fact if there is one."""
+        if state == 0:
+            return TRUE, ()
+        literal, fact = self.executed[instance.label, state]
+        return literal, (fact,)
+
+    # -------------------------------------------------------------------------------- sessions
+
+    def _declare(self, instance: Instance) -> None:
+        for block in self._blocks(instance):
+            literal, fact = self.cnf.new(), self.fact()
+            self.executed[instance.label, block.end] = (literal, fact)
+            self.blocks[fact] = (instance, block)
+        for variable in instance.machine.role.own:
+            if variable not in instance.fixed:
+                self.cnf.add(-self.symbols.among(instance.of(variable), (DISHONEST,)))
+
+    def _blocks(self, instance: Instance) -> Iterator[Block]:
+        return (block for block in self.clauses.blocks if block.machine is instance.machine)
+
+    def _run(self, instance: Instance) -> None:
+        """Say what each block of a session rests on; a session takes one branch."""
+        branches: dict[int, list[Lit]] = defaultdict(list)
+        for block in self._blocks(instance):
+            literal, fact = self.executed[instance.label, block.end]
+            before, facts = self.at(instance, block.start)
+            self.cnf.add(-literal, before)
+            branches[block.start].append(literal)
+            rests_on = list(facts)
+            for step in block.steps:
+                rests_on += self._step(instance, literal, step)
+            self._certificates(instance, literal, block)
+            rests_on += self._stored_origins(instance, literal, block)
+            self.support(fact, literal, rests_on)
+        for literals in branches.values():
+            self.cnf.at_most_one(literals)
+
+    def _step(self, instance: Instance, literal: Lit, step: Step) -> list[Fact]:
+        role = instance.machine.role.name
+        match step:
+            case Receive(pattern, _, channel, sender):
+                place, term = ATTACKER, pattern
+                if self.clauses.passive:
+                    place = wire_name(sender, role)
+                elif channel != "public":
+                    place = channel_name(channel, sender, role)
+                    term = enclosed(self.clauses, instance.machine, channel, sender, role, pattern)
+                return self.require(literal, place, instance.of(term))
+            case Recall(items):
+                names = tuple(name for name, _ in items)
+                record = self._owned(instance, App("record", tuple(term for _, term in items)))
+                return self.require(literal, record_name(role, names), record)
+            case Pick(value, rule, sources, allowed):
+                picked = instance.of(value)
+                if allowed is not None:
+                    self.cnf.add(-literal, self.symbols.among(picked, allowed))
+                if rule != "any":
+                    self._choose(literal, rule, picked, tuple(map(instance.of, sources)))
+            case Guard():
+                self._guard(instance, literal, step)
+            case _:
+                pass
+        return []
+
+    @staticmethod
+    def _owned(instance: Instance, record: Term) -> Term:
+        """Return a record with the name of the party that stores it."""
+        return instance.of(App("owned", (*instance.machine.role.own, record)))
+
+    def _guard(self, instance: Instance, literal: Lit, guard: Guard) -> None:
+        left = instance.of(guard.left)
+        right = instance.of(guard.right) if guard.right is not None else None
+        match guard.test:
+            case "equal":
+                assert right is not None
+                self.cnf.add(-literal, self.symbols.same(left, right))
+            case "differ":
+                assert right is not None
+                self.cnf.add(-literal, self.symbols.differ(left, right))
+            case "among":
+                self.cnf.add(-literal, self.symbols.among(left, guard.values))
+            case "member":
+                assert right is not None
+                self._choose(literal, "member", left, (right,))
+            case "hosted":
+                self.cnf.add(-literal, -self.symbols.among(left, (DISHONEST,)))
+            case "new":
+                pass
+
+    def _choose(self, literal: Lit, rule: str, value: Term, sources: tuple[Term, ...]) -> None:
+        """Require that a value is in all sets, or the best that is."""
+        sort = sort_of(value)
+        assert sort is not None
+        for sets in _products([self._options(source) for source in sources]):
+            common = [v for v in self.clauses.enumerations[sort] if all(v in set_members(s) for s, _ in sets)]
+            wanted = self.symbols.among(value, common[:1] if rule == "best" else common)
+            self.cnf.add(-literal, *(-chosen for _, chosen in sets), wanted)
+
+    def _options(self, term: Term) -> list[tuple[str, Lit]]:
+        if isinstance(term, Const):
+            return [(term.value, TRUE)]
+        assert isinstance(term, Var)
+        return [
+            (value.value, chosen) for value, chosen in self.symbols.choice(term).items() if isinstance(value, Const)
+        ]
+
+    def _certificates(self, instance: Instance, literal: Lit, block: Block) -> None:
+        """An honest name has certificates for its own key only."""
+        states = block.machine.states
+        for variable, (family, name) in self.clauses.certified_keys.items():
+            if variable in states[block.end].bound and variable not in states[block.start].bound:
+                held = instance.of(variable)
+                for party in self.names[:-1]:
+                    own = self.symbols.same(held, Key(family, variable.sort, (party,)))
+                    self.cnf.add(-literal, self.symbols.differ(instance.of(name), party), own)
+
+    def _stored_origins(self, instance: Instance, literal: Lit, block: Block) -> list[Fact]:
+        """Tie the stored values that a session first sees in a block to sessions that made them before."""
+        states = block.machine.states
+        facts = []
+        for variable in states[block.end].bound:
+            if not variable.sort.startswith(STORED) or variable in states[block.start].bound:
+                continue
+            fact = self.fact()
+            facts.append(fact)
+            for value, chosen in self.symbols.choice(_variable(instance.of(variable))).items():
+                if is_stored(value):
+                    options = []
+                    for made, where in self._births(value):
+                        option = self.cnf.all_of((self.cnf.new(), made))
+                        options.append(option)
+                        self.support(fact, option, where)
+                    self.cnf.add(-literal, -chosen, *options)
+        return facts
+
+    def _births(self, stored: Term) -> Iterator[tuple[Lit, tuple[Fact, ...]]]:
+        for instance in self.instances:
+            for block in self._blocks(instance):
+                if any(stored in subterms(instance.of(term)) for term in _sent_or_kept(block.steps)):
+                    yield self.at(instance, block.end)
+
+    def _order_twins(self) -> None:
+        """Of sessions that are alike the earlier ones start first."""
+        for one, two in zip(self.instances, self.instances[1:], strict=False):
+            if one.machine is two.machine and not one.fixed and not two.fixed:
+                first = self.cnf.any_of(self.starts(one))
+                for literal in self.starts(two):
+                    self.cnf.add(-literal, first)
+
+    def starts(self, instance: Instance) -> list[Lit]:
+        """Return the literals of the first blocks of a session."""
+        return [self.executed[instance.label, b.end][0] for b in self._blocks(instance) if b.start == 0]
+
+    def _forbid_old_values(self) -> None:
+        """No two sessions of one party accept a value that must be new."""
+        guards = [
+            (instance, step, self.executed[instance.label, block.end][0])
+            for instance in self.instances for block in self._blocks(instance)
+            for step in block.steps if isinstance(step, Guard) and step.test == "new"
+        ]  # fmt: skip
+        for number, (one, mine, first) in enumerate(guards):
+            own = one.machine.role.own
+            for two, theirs, second in guards[number + 1 :]:
+                if one is two or one.machine is not two.machine or mine.span != theirs.span:
+                    continue
+                if not (own or one.machine.role.hosts):
+                    continue
+                apart = [self.symbols.differ(one.of(name), two.of(name)) for name in own]
+                self.cnf.add(-first, -second, self.symbols.differ(one.of(mine.left), two.of(theirs.left)), *apart)
+
+    # -------------------------------------------------------------------------------- what is given away
+
+    def _expose(self, instance: Instance, state: int, exposure: Exposure) -> None:
+        if exposure.form:
+            return
+        layer, facts = self.at(instance, state)
+        term = exposure.term
+        place = exposure.kind
+        if place.startswith("record "):
+            term = App("owned", (*instance.machine.role.own, term))
+        self.give(place, instance.of(term), layer, facts, tuple(map(instance.of, exposure.needs)),
+                  [(c, instance) for c in exposure.conditions], any_message=exposure.any_message)  # fmt: skip
+
+    def give(
+        self, place: str, term: Term, layer: Lit, facts: tuple[Fact, ...], needs: tuple[Term, ...] = (),
+        conditions: Sequence[tuple[Condition, Instance]] = (), *, any_message: bool = False,
+        reveal: tuple[int, Term, str] | None = None,
+    ) -> None:  # fmt: skip
+        """Add a source; ``needs`` are the keys that it takes to get there."""
+        if needs or conditions:
+            outer, rests_on = layer, list(facts)
+            layer, fact = self.cnf.new(), self.fact()
+            self.cnf.add(-layer, outer)
+            for condition, instance in conditions:
+                self.cnf.add(-layer, self._condition(condition, instance))
+            for need in needs:
+                rests_on += self.require(layer, ATTACKER, need)
+            self.support(fact, layer, rests_on)
+            facts = (fact,)
+        self._sources[place, _head(term)].append(Source(term, layer, facts, any_message, reveal))
+
+    def give_all(
+        self, term: Term, layer: Lit, facts: tuple[Fact, ...], reveal: tuple[int, Term, str] | None = None
+    ) -> None:
+        """Add a source for the attacker, and one for everything that can be taken out of it."""
+        todo: list[tuple[Term, tuple[Term, ...]]] = [(term, ())]
+        while todo:
+            part, needs = todo.pop()
+            if isinstance(part, App) and is_data(part.function):
+                todo.extend((argument, needs) for argument in part.arguments)
+                continue
+            self.give(ATTACKER, part, layer, facts, needs, reveal=reveal)
+            todo.extend((content, (*needs, *more)) for more, content, _ in openings(part, self.clauses.weak))
+
+    def _condition(self, condition: Condition, instance: Instance) -> Lit:
+        left = instance.of(condition.left)
+        match condition.test:
+            case "among":
+                return self.symbols.among(left, condition.values)
+            case "dishonest":
+                return self.symbols.among(left, (DISHONEST,))
+            case "honest":
+                return -self.symbols.among(left, (DISHONEST,))
+            case _:
+                raise AssertionError(condition.test)
+
+    # -------------------------------------------------------------------------------- what the attacker knows
+
+    def finish(self) -> None:
+        """Give every known term its supports, and forbid that supports go round in circles."""
+        while self._queue:
+            place, term = self._queue.pop()
+            known, fact = self._known[place, term]
+            if place == ATTACKER and isinstance(term, Var):
+                self._by_choice(known, fact, {value: (lit, value) for value, lit in self.symbols.choice(term).items()})
+            elif place == ATTACKER and (variable := _only_variable(term)) is not None:
+                choice = self.symbols.choice(variable)
+                halves = {value: (lit, replace(term, {variable: value})) for value, lit in choice.items()}
+                self._by_choice(known, fact, halves)
+            else:
+                options = [*self._from_sources(place, term, fact)]
+                if place == ATTACKER:
+                    options += self._composed(term, fact)
+                elif place.startswith("channel "):
+                    options += self._injected(place, term, fact)
+                self.cnf.add(-known, *options)
+        self.cnf.forbid_cycles()
+
+    def _by_choice(self, known: Lit, fact: Fact, options: Mapping[Term, tuple[Lit, Term]]) -> None:
+        """A term with one symbolic leaf is known as what it becomes with the leaf's value."""
+        for chosen, term in options.values():
+            if self.is_public(term):
+                self.support(fact, chosen, ())
+                continue
+            of_value, source = self._knows(ATTACKER, term)
+            self.cnf.add(-known, -chosen, of_value)
+            self.support(fact, chosen, (source,))
+
+    def _from_sources(self, place: str, term: Term, fact: Fact) -> Iterator[Lit]:
+        """Yield the ways to take a term from what was given away."""
+        for source in self._sources[place, _head(term)]:
+            compared, pattern = source.term, term
+            more: list[Term] = []
+            if source.any_message and isinstance(term, App) and isinstance(source.term, App):
+                compared, pattern = source.term.arguments[0], term.arguments[0]
+                more = [term.arguments[1]]
+            if self.symbols.clash(compared, pattern):
+                continue
+            option = self.cnf.new()
+            self.cnf.add(-option, source.layer)
+            self.cnf.add(-option, self.symbols.same(compared, pattern))
+            facts = [*source.facts]
+            for need in more:
+                facts += self.require(option, ATTACKER, need)
+            self.support(fact, option, facts, source.reveal)
+            yield option
+
+    def _composed(self, term: Term, fact: Fact) -> Iterator[Lit]:
+        """Yield the ways to make a term."""
+        if isinstance(term, Key):
+            for position in self.ring.holders[term.family]:
+                option = self.cnf.all_of((self.cnf.new(), self.symbols.among(term.arguments[position], (DISHONEST,))))
+                if option != FALSE:
+                    self.support(fact, option, ())
+                    yield option
+            return
+        for needs, _ in recipes(term, self.clauses.weak):
+            for filled in self._filled(needs):
+                option = self.cnf.new()
+                facts = [f for need in filled for f in self.require(option, ATTACKER, need)]
+                self.support(fact, option, facts)
+                yield option
+
+    def _filled(self, needs: tuple[Term, ...]) -> Iterator[tuple[Term, ...]]:
+        if not any(SCHEMATIC in need.variables for need in needs):
+            yield needs
+            return
+        for value in self.symbols.domains[SCHEMATIC.sort]:
+            yield tuple(replace(need, {SCHEMATIC: value}) for need in needs)
+
+    def _injected(self, place: str, envelope: Term, fact: Fact) -> Iterator[Lit]:
+        """Yield the way in which the attacker itself sends on a protected channel, if it can."""
+        _, channel, sender, _ = place.split(" ")
+        assert isinstance(envelope, App)
+        *names, payload = envelope.arguments
+        role = next((m.role for m in self.clauses.machines if m.role.name == sender), None)
+        own = len(role.own) if role is not None and channel != "secret" else 0
+        if channel != "secret" and role is not None and role.hosts:
+            return
+        option = self.cnf.new()
+        for name in names[:own]:
+            self.cnf.add(-option, self.symbols.among(name, (DISHONEST,)))
+        self.support(fact, option, self.require(option, ATTACKER, payload))
+        yield option
+
+
+def _tuples(values: Sequence[Term], size: int) -> Iterator[tuple[Term, ...]]:
+    if size == 0:
+        yield ()
+        return
+    for first in values:
+        for rest in _tuples(values, size - 1):
+            yield (first, *rest)
+
+
+def _products(options: Sequence[list[tuple[str, Lit]]]) -> Iterator[tuple[tuple[str, Lit], ...]]:
+    if not options:
+        yield ()
+        return
+    for first in options[0]:
+        for rest in _products(options[1:]):
+            yield (first, *rest)
+
+
+def _parts(term: Term) -> Iterator[Term]:
+    """Yield what everybody reads off a term."""
+    if isinstance(term, App) and is_data(term.function):
+        for argument in term.arguments:
+            yield from _parts(argument)
+    else:
+        yield term
+
+
+def _sent_or_kept(steps: Iterable[Step]) -> Iterator[Term]:
+    for step in steps:
+        match step:
+            case Send(term=term):
+                yield term
+            case Keep(items):
+                yield from (term for _, term in items)
+            case _:
+                pass
+
+
+def _given_away(machine: RoleMachine) -> Iterator[Term]:
+    return _sent_or_kept(state.step for state in machine.states if state.step is not None)
+
+
+def _head(term: Term) -> str:
+    """Return what two terms that can be equal have in common."""
+    sort = sort_of(term)
+    if sort is not None:
+        return sort
+    assert isinstance(term, App)
+    return term.function
+
+
+def _only_variable(term: Term) -> Var | None:
+    """Return the variable of a public half, whose value is better chosen before than after."""
+    match term:
+        case App("pk" | "g", (Var() as variable,)):
+            return variable
+        case _:
+            return None
+
+
+def _variable(term: Term) -> Var:
+    assert isinstance(term, Var)
+    return term
