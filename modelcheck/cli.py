@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from modelcheck.pipeline import ClaimTask
     from modelcheck.verdict import ClaimResult
 
-REJECTED, INTERNAL_ERROR, INTERRUPTED = 2, 101, 130
+REJECTED, NOTHING_FOUND, INTERNAL_ERROR, INTERRUPTED = 2, 5, 101, 130
 PATH = click.Path(path_type=Path)
 
 
@@ -41,14 +41,16 @@ def main() -> None:
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to report.")
 @click.option("--budget", type=click.IntRange(min=1), default=20_000_000, show_default=True,
               help="Work units per claim; the same budget gives the same verdict everywhere.")  # fmt: skip
+@click.option("--sessions", type=click.IntRange(1, 64), default=4, show_default=True,
+              help="Sessions of each role up to which an attack is searched.")  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS",
               help="Leave undecided what has not been decided by then.")  # fmt: skip
 @click.option("--no-audit", is_flag=True, help="Do not re-check proofs; they are then reported as not audited.")
 @click.option("--save-evidence", type=PATH, metavar="DIR", help="Write one evidence file per proven claim.")
 @click.option("--verbose", "-v", is_flag=True, help="Show sentences, steps and audit figures of every claim.")
 def check(
-    paths: tuple[Path, ...], claim: str | None, style: str, budget: int, timeout: float | None, no_audit: bool,
-    save_evidence: Path | None, verbose: bool,
+    paths: tuple[Path, ...], claim: str | None, style: str, budget: int, sessions: int, timeout: float | None,
+    no_audit: bool, save_evidence: Path | None, verbose: bool,
 ) -> None:  # fmt: skip
     """Check the claims of spec files or folders (default: this folder).
 
@@ -72,7 +74,7 @@ def check(
     tasks = select_claims(library, files, claim)
     if claim is not None and not tasks:
         _say_unknown_claim(claim, select_claims(library, files, None))
-    options = Options(budget=budget, audit=not no_audit, timeout=timeout)
+    options = Options(budget=budget, audit=not no_audit, timeout=timeout, sessions=sessions)
     results: list[ClaimResult] = []
     stream = _checked(tasks, options, save_evidence, results)
     if style == "json":
@@ -142,6 +144,37 @@ def _progress(total: int) -> AbstractContextManager[Callable[[], AbstractContext
     from modelcheck.render.progress import bar
 
     return bar(total)
+
+
+@main.command()
+@click.argument("spec", type=PATH)
+@click.argument("claim")
+@click.option("--sessions", type=click.IntRange(1, 64), default=4, show_default=True,
+              help="Sessions of each role up to which an attack is searched.")  # fmt: skip
+@click.option("--messages", "-m", is_flag=True, help="Show the messages of every step in full.")
+def attack(spec: Path, claim: str, sessions: int, messages: bool) -> None:
+    """Print an attack on a claim (LABEL, or PROTOCOL.LABEL) of a spec, executed step by step; exit 1 if none is found."""
+    from modelcheck.options import Options
+    from modelcheck.pipeline import attack_on, find_specs, open_library, select_claims
+    from modelcheck.render.text import attack_lines
+    from modelcheck.verdict import Attack
+
+    files = find_specs((spec,))
+    library = open_library(files)
+    tasks = select_claims(library, files, claim)
+    if not tasks:
+        _say_unknown_claim(claim, select_claims(library, files, None))
+        sys.exit(NOTHING_FOUND)
+    found = False
+    for task in tasks:
+        result = attack_on(task, Options(sessions=sessions))
+        click.echo(f"{task.protocol}.{task.claim}: {task.what.text}")
+        if isinstance(result, Attack):
+            found = True
+            click.echo("\n".join(attack_lines(result, messages=messages)))
+        else:
+            click.echo(f"  no attack with up to {result} sessions of each role")
+    sys.exit(0 if found else 1)
 
 
 @main.command()

@@ -11,6 +11,10 @@ class Options:
 
     budget: int = 20_000_000
     """Pairs of boxes joined and boxes inserted, per claim."""
+    sessions: int = 4
+    """Sessions of each role up to which an attack is searched."""
+    attack_budget: int = 200_000_000
+    """Resource units of the solver for each question about an attack."""
     audit: bool = True
     """Whether invariants are re-checked before a claim is reported as proven."""
     audit_budget: int = 1_000_000_000

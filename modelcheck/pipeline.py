@@ -11,6 +11,7 @@ from time import perf_counter
 from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label, SpecRejected, in_source_order
 from modelcheck.engine.agreement import TooMany
+from modelcheck.engine.attacks import Searched, find_attack
 from modelcheck.engine.audit import BudgetSpent, Stage, audit
 from modelcheck.engine.boxes import Budget, BudgetExceeded, TimeExceeded
 from modelcheck.engine.claim_scope import findings
@@ -19,7 +20,6 @@ from modelcheck.engine.evidence import BadEvidence, Certificate, certificate, du
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.narrate import Narrator
 from modelcheck.engine.prover import (
-    Derived,
     Proof,
     Solved,
     Solver,
@@ -39,7 +39,7 @@ from modelcheck.protocol.typeflaw import flaws
 from modelcheck.source import Source, Span
 from modelcheck.syntax import tree
 from modelcheck.syntax.load import parse, read_source
-from modelcheck.verdict import ClaimResult, Holds, NotSupported, PossibleAttack, Undecided, Vacuous, Verdict
+from modelcheck.verdict import Attack, BoundedSearch, ClaimResult, Holds, NotSupported, Undecided, Vacuous, Verdict
 
 TYPED = "messages are used in the format in which they are sent"
 
@@ -213,7 +213,7 @@ def check_claim(task: ClaimTask, options: Options, deadline: float | None = None
     collecting = gc.isenabled()
     gc.disable()
     try:
-        outcome = _decide(system, task.what, budget, options)
+        outcome = _decide(system, task.what, budget, options, deadline)
         if isinstance(outcome, Proof):
             proof = outcome
             verdict = Undecided("the proof was not audited")
@@ -238,7 +238,7 @@ def check_claim(task: ClaimTask, options: Options, deadline: float | None = None
         perf_counter() - audited if proof is not None else 0.0, (TYPED,), claim.ids)  # fmt: skip
 
 
-def _decide(system: System, claim: Claim, budget: Budget, options: Options) -> Proof | Verdict:
+def _decide(system: System, claim: Claim, budget: Budget, options: Options, deadline: float | None) -> Proof | Verdict:
     if isinstance(claim.property, Observational):
         return NotSupported(claim.kind)
     if isinstance(claim.property, Reachable):
@@ -251,26 +251,33 @@ def _decide(system: System, claim: Claim, budget: Budget, options: Options) -> P
     try:
         if options.vacuity and not reaches_point(system, claim, budget):
             return Vacuous("no session ever gets to the point that the claim judges with its premise true")
+        searched: Attack | Searched | None = None
+        if claim.expected == "attack":
+            searched = find_attack(system, claim, options.sessions, options.attack_budget, deadline)
+            if isinstance(searched, Attack):
+                return searched
         result = prove(system, claim, budget)
     except Unsupported as unsupported:
         return NotSupported(str(unsupported))
-    if isinstance(result, Derived):
-        return _told(system, claim, result.solved)
-    return result
+    if isinstance(result, Proof):
+        return result
+    searched = searched or find_attack(system, claim, options.sessions, options.attack_budget, deadline)
+    if isinstance(searched, Attack):
+        return searched
+    return BoundedSearch(searched.sessions, *_told(system, claim, result.solved, budget))
 
 
-def _told(system: System, claim: Claim, solved: Solved) -> PossibleAttack:
+def _told(system: System, claim: Claim, solved: Solved, budget: Budget) -> tuple[tuple[str, ...], str]:
     """Return a derivation in the spec's words; a cheap one that does not hold step by step is derived again exactly."""
     assert solved.goal is not None
-    spare = Budget(10**9)
-    derivation = explain(solved.stages, solved.goal, spare)
+    derivation = explain(solved.stages, solved.goal, budget)
     if derivation is None:
-        solved = Solver(spare).solve(solved.case, exact=True)
+        solved = Solver(budget).solve(solved.case, exact=True)
         assert solved.goal is not None
-        derivation = explain(solved.stages, solved.goal, spare)
+        derivation = explain(solved.stages, solved.goal, budget)
     narrator = Narrator(system, solved)
     steps = tuple(narrator.lines(derivation)) if derivation is not None else ()
-    return PossibleAttack(steps, narrator.conclusion(claim, solved.case.label))
+    return steps, narrator.conclusion(claim, solved.case.label)
 
 
 def _audited(task: ClaimTask, proof: Proof, options: Options, deadline: float | None) -> Verdict:
@@ -295,6 +302,12 @@ def audit_verdict(evidence: Certificate, budget: int, deadline: float | None = N
         if report.failures:
             return Undecided(f"the audit's budget ran out in case `{case.label}`: {report.failures[0]}")
     return Holds(True, questions, evidence)
+
+
+def attack_on(task: ClaimTask, options: Options) -> Attack | int:
+    """Return an attack on a claim, or the number of sessions of each role with which there is none."""
+    found = find_attack(task.library.system(task.owner), task.what, options.sessions, options.attack_budget)
+    return found if isinstance(found, Attack) else found.sessions
 
 
 # ------------------------------------------------------------------------------------------------ around a claim

@@ -17,9 +17,41 @@ class Holds:
 
 
 @dataclass(frozen=True, slots=True)
-class PossibleAttack:
-    """The abstraction has a derivation: its steps in the spec's words, and the sentence that says what is broken."""
+class AttackSession:
+    """An honest session of an attack: its label, role, the names it was started with, and how sentences call it."""
 
+    label: str
+    role: str
+    names: tuple[str, ...]
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttackStep:
+    """One thing that happens: ``kind`` is ``session``, ``attacker`` or ``reveal``; ``terms`` are ground messages."""
+
+    kind: str
+    session: str
+    text: str
+    receives: tuple[str, ...]
+    sends: tuple[str, ...]
+    terms: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """A concrete run that violates the claim, executed by the replayer, and the sentence that says what is broken."""
+
+    sessions: tuple[AttackSession, ...]
+    steps: tuple[AttackStep, ...]
+    conclusion: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoundedSearch:
+    """No attack with so many sessions of each role, and no proof: the abstraction has a derivation, in words."""
+
+    sessions: int
     steps: tuple[str, ...]
     conclusion: str
 
@@ -45,7 +77,7 @@ class NotSupported:
     construct: str
 
 
-Verdict: TypeAlias = Holds | PossibleAttack | Undecided | Vacuous | NotSupported
+Verdict: TypeAlias = Holds | Attack | BoundedSearch | Undecided | Vacuous | NotSupported
 
 
 def verdict_word(verdict: Verdict) -> str:
@@ -53,8 +85,10 @@ def verdict_word(verdict: Verdict) -> str:
     match verdict:
         case Holds(audited=audited):
             return "holds" if audited else "holds (not audited)"
-        case PossibleAttack():
-            return "possible attack"
+        case Attack():
+            return "attack"
+        case BoundedSearch(sessions):
+            return f"no attack up to {sessions} sessions"
         case Undecided():
             return "undecided"
         case Vacuous():
@@ -67,7 +101,7 @@ def verdict_word(verdict: Verdict) -> str:
 
 def meets(verdict: Verdict, expected: Literal["holds", "attack"]) -> bool:
     """Return whether a verdict is the one that the author expects."""
-    return isinstance(verdict, Holds if expected == "holds" else PossibleAttack)
+    return isinstance(verdict, Holds if expected == "holds" else Attack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +137,6 @@ def exit_code(results: Iterable[ClaimResult]) -> int:
     if not found:
         return NO_CLAIMS
     failed = [result for result in found if not result.ok]
-    if any(not isinstance(result.verdict, Undecided | NotSupported) for result in failed):
+    if any(not isinstance(result.verdict, Undecided | NotSupported | BoundedSearch) for result in failed):
         return UNEXPECTED
     return UNDECIDED if failed else AS_EXPECTED

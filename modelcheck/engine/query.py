@@ -147,24 +147,24 @@ class Query:
             for variable, name in self.names.items():
                 if variable in bound:
                     wanted.append(symbols.same(judged.of(variable), Const(name, NAME)))
-            for premise, more in self._premises(stance):
+            for premise, more in self._premises(judged, stance):
                 yield stance, cnf.all_of([*wanted, premise]), (*facts, *more)
 
-    def _premises(self, stance: Stance) -> Iterator[tuple[Lit, tuple[Fact, ...]]]:
+    def _premises(self, judged: Instance, stance: Stance) -> Iterator[tuple[Lit, tuple[Fact, ...]]]:
         premise, symbols = self.claim.premise, self.scenario.symbols
         if premise is None or (isinstance(premise, Premised) and premise.subject.kind == "label"):
             yield TRUE, ()
         elif isinstance(premise, Premised):
             terms = self.held.at(stance, premise.subject)
-            leaves = [self.judged.of(term) for term in terms]
+            leaves = [judged.of(term) for term in terms]
             if leaves and all(isinstance(leaf, Var | Const) for leaf in leaves):
                 yield self.scenario.cnf.all_of(symbols.among(leaf, premise.values) for leaf in leaves), ()
         else:
             first = self.held.first_held(self.held.machines[premise.role], premise.data)
             for instance in self.of_role(premise.role):
-                for other in first if instance is not self.judged else ():
+                for other in first if instance is not judged else ():
                     literal, facts = self.reached(instance, other)
-                    for mine in self.tuples(self.judged, stance, premise.data):
+                    for mine in self.tuples(judged, stance, premise.data):
                         for theirs in self.tuples(instance, other, premise.data):
                             yield self.scenario.cnf.all_of((literal, self.equal(mine, theirs))), facts
 
@@ -374,7 +374,7 @@ class Query:
             for i, a in enumerate(instance.machine.role.parameters)
             for b in instance.machine.role.parameters[i + 1 :]
         ]
-        for mine in tagged(self.held, one.machine, wanted.tag):
+        for mine in self.held.where(tagged(self.held, one.machine, wanted.tag), self.claim.premise):
             for theirs in tagged(self.held, two.machine, wanted.tag):
                 here, facts = self.reached(one, mine)
                 there, more = self.reached(two, theirs)
@@ -384,7 +384,9 @@ class Query:
                 if not wanted.channel or one.machine is not two.machine:
                     pairs = list(compared(self.held, wanted, mine, theirs))
                     differ = cnf.any_of([self.scenario.symbols.differ(one.of(a), two.of(b)) for _, a, b in pairs])
-                yield Goal(cnf.all_of([here, there, equal, differ, *sane]), (*facts, *more), (one, two))
+                for premise, rest in self._premises(one, mine):
+                    goal = cnf.all_of([here, there, equal, differ, premise, *sane])
+                    yield Goal(goal, (*facts, *more, *rest), (one, two))
 
 
 # ------------------------------------------------------------------------------------------------ decoding

@@ -304,18 +304,20 @@ class Judge:
         one, two = self.judged, self.second
         if two is None or any(len(set(s.start.names)) < len(s.start.names) for s in (one, two)):
             return None
-        for mine in self.passed(one, tagged(self.held, one.machine, wanted.tag)):
+        stances = self.held.where(tagged(self.held, one.machine, wanted.tag), self.claim.premise)
+        for mine in filter(self._premise_holds, self.passed(one, stances)):
             for theirs in self.passed(two, tagged(self.held, two.machine, wanted.tag)):
-                tags = set(self.tuples(one, mine, (wanted.tag,))) & set(self.tuples(two, theirs, (wanted.tag,)))
+                others = self.tuples(two, theirs, (wanted.tag,))
+                tags = [tag for tag in self.tuples(one, mine, (wanted.tag,)) if tag in others]
                 if not tags:
                     continue
                 labels = (one.start.label, two.start.label)
                 if wanted.channel and one.machine is two.machine:
-                    return Violation(((str(wanted.tag), tags.pop()[0]),), labels)
+                    return Violation(((str(wanted.tag), tags[0][0]),), labels)
                 for name, left, right in compared(self.held, wanted, mine, theirs):
                     a, b = self.world.ground(left, one.values), self.world.ground(right, two.values)
                     if a is not b:
-                        return Violation(((str(wanted.tag), tags.pop()[0]), (name, a), (name, b)), labels)
+                        return Violation(((str(wanted.tag), tags[0][0]), (name, a), (name, b)), labels)
         return None
 
 

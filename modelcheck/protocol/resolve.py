@@ -244,9 +244,8 @@ def _records(scope: Scope, beside: Sequence[Protocol]) -> dict[str, Stored]:
         for path in protocol.paths:
             for name, value in path.stored.items():
                 sort = sort_of(value)
-                if sort is not None and scope.domain(sort):
-                    value = Var(name, sort)
-                known = records.setdefault(name, Stored(recalled_value(value, dict(path.stored), protocol.name)))
+                kept = Var(name, sort) if sort is not None and scope.domain(sort) else value
+                known = records.setdefault(name, Stored(recalled_value(kept, dict(path.stored), protocol.name)))
                 if sort_of(known.value) != sort:
                     scope.report(
                         rules.KEPT_IN_TWO_FORMATS, f"`{name}` is kept in two formats", protocol.span,

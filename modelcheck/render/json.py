@@ -8,10 +8,11 @@ from typing import Any
 
 from modelcheck import __version__
 from modelcheck.verdict import (
+    Attack,
+    BoundedSearch,
     ClaimResult,
     Holds,
     NotSupported,
-    PossibleAttack,
     Undecided,
     Vacuous,
     Verdict,
@@ -33,6 +34,16 @@ def render(results: Sequence[ClaimResult]) -> str:
     return json.dumps(document(results), indent=2)
 
 
+def _word(verdict: Verdict) -> str:
+    match verdict:
+        case Holds():
+            return "holds"
+        case BoundedSearch():
+            return "bounded"
+        case _:
+            return verdict_word(verdict)
+
+
 def _result(result: ClaimResult) -> dict[str, Any]:
     return {
         "file": result.file,
@@ -40,7 +51,7 @@ def _result(result: ClaimResult) -> dict[str, Any]:
         "claim": result.claim,
         "kind": result.kind,
         "text": result.text,
-        "verdict": "holds" if isinstance(result.verdict, Holds) else verdict_word(result.verdict),
+        "verdict": _word(result.verdict),
         "expected": result.expected,
         "reason": result.reason,
         "ok": result.ok,
@@ -52,14 +63,33 @@ def _result(result: ClaimResult) -> dict[str, Any]:
     }
 
 
+def _attack(attack: Attack) -> dict[str, Any]:
+    return {
+        "sessions": [
+            {"label": one.label, "role": one.role, "names": list(one.names), "description": one.description}
+            for one in attack.sessions
+        ],
+        "steps": [
+            {
+                "number": number, "kind": step.kind, "session": step.session, "text": step.text,
+                "receives": list(step.receives), "sends": list(step.sends), "terms": list(step.terms),
+            }
+            for number, step in enumerate(attack.steps, 1)
+        ],
+        "conclusion": attack.conclusion,
+    }  # fmt: skip
+
+
 def _evidence(verdict: Verdict) -> dict[str, Any]:
     match verdict:
         case Holds(evidence=tuple() as paths):
             return {"honest_run": {"path": paths[0]}}
         case Holds(audited, questions):
             return {"invariant": {"audited": audited, "questions": questions}}
-        case PossibleAttack(steps, conclusion):
-            return {"derivation": {"steps": list(steps), "conclusion": conclusion}}
+        case Attack():
+            return {"attack": _attack(verdict)}
+        case BoundedSearch(sessions, steps, conclusion):
+            return {"sessions": sessions, "derivation": {"steps": list(steps), "conclusion": conclusion}}
         case Undecided(reason) | Vacuous(reason):
             return {"reason": reason}
         case NotSupported(construct):

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from modelcheck.verdict import (
+    Attack,
+    BoundedSearch,
     ClaimResult,
     Holds,
     NotSupported,
-    PossibleAttack,
     Undecided,
     Vacuous,
     verdict_word,
@@ -31,10 +32,14 @@ def details(result: ClaimResult, *, verbose: bool) -> Iterator[str]:
         return
     yield f"        {result.text}"
     match result.verdict:
-        case PossibleAttack(steps, conclusion):
+        case Attack(_, steps, conclusion):
             if result.reason:
                 yield f"        expected: {result.reason}"
-            yield from (f"        {number:>3}. {step}" for number, step in enumerate(steps, 1))
+            yield from (f"        {number:>3}. {step.text}" for number, step in enumerate(steps, 1))
+            yield f"        {conclusion}"
+        case BoundedSearch(sessions, derived, conclusion):
+            yield f"        no run with up to {sessions} sessions of each role violates it; not excluded for more:"
+            yield from (f"        {number:>3}. {step}" for number, step in enumerate(derived, 1))
             yield f"        {conclusion}"
         case Undecided(reason) | Vacuous(reason):
             yield f"        {reason}"
@@ -43,6 +48,17 @@ def details(result: ClaimResult, *, verbose: bool) -> Iterator[str]:
         case Holds(audited, questions):
             if audited and questions:
                 yield f"        the invariant was confirmed with {questions} solver questions in {result.audit_seconds:.2f} s"
+
+
+def attack_lines(attack: Attack, *, messages: bool) -> Iterator[str]:
+    """Yield an attack: its sessions, its steps, with ``messages`` the ground messages of each, and what is broken."""
+    for session in attack.sessions:
+        yield f"  {session.description}"
+    for number, step in enumerate(attack.steps, 1):
+        yield f"  {number:>3}. {step.text}"
+        if messages:
+            yield from (f"         {term}" for term in step.terms)
+    yield f"  {attack.conclusion}"
 
 
 def summary(results: Sequence[ClaimResult]) -> str:

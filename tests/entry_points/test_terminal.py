@@ -34,8 +34,8 @@ REPORT = [
     "  ok    server_auth          holds (not audited) as expected #",
     "  ok    client_auth          holds (not audited) as expected #",
     "  ok    same_ends            holds (not audited) as expected #",
-    "  ok    exponent_lost        possible attack     as expected #",
-    "6 claims: 5 holds (not audited), 1 possible attack; all as expected; prover #, audit #",
+    "  ok    exponent_lost        attack              as expected #",
+    "6 claims: 1 attack, 5 holds (not audited); all as expected; prover #, audit #",
 ]
 
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-from modelcheck.verdict import ClaimResult, Holds, NotSupported, PossibleAttack, Undecided, Vacuous, Verdict
+from modelcheck.verdict import (
+    Attack,
+    AttackSession,
+    AttackStep,
+    BoundedSearch,
+    ClaimResult,
+    Holds,
+    NotSupported,
+    Undecided,
+    Vacuous,
+    Verdict,
+)
 
 
 def result(
@@ -21,10 +32,17 @@ def result(
 HOLDS = result(Holds(audited=True, questions=29), sources=("T13-06", "T13-10"))
 NOT_AUDITED = result(Holds(audited=False, questions=0))
 REACHED = result(Holds(audited=True, questions=0, evidence=("2", "3")))
-ATTACK = result(
-    PossibleAttack(("Client sends Hello", "the attacker takes g^x"), "so the attacker knows `k`"),
-    claim="exponent_lost", expected="attack", reason="one exponent is enough")  # fmt: skip
-UNEXPECTED = result(PossibleAttack(("Client sends Hello", "the attacker takes g^x"), "so the attacker knows `k`"))
+RUN = Attack(
+    (AttackSession("Client #1", "Client", ("A", "B"), "Client #1 of A with B"),),
+    (
+        AttackStep("session", "Client #1", "Client #1 of A with B sends Hello", (), ("Hello",), ("Hello { g^x }",)),
+        AttackStep("reveal", "Client #1", "leak of `x`: the attacker gets `x`", (), (), ("x",)),
+    ),
+    "The attacker knows `k` of Client #1 of A with B.",
+)
+ATTACK = result(RUN, claim="exponent_lost", expected="attack", reason="one exponent is enough")
+UNEXPECTED = result(RUN)
+BOUNDED = result(BoundedSearch(4, ("some Client sends Hello",), "so the attacker knows `k`"))
 UNDECIDED = result(Undecided("the budget of 5 work units ran out"))
 VACUOUS = result(Vacuous("no session gets to the point that the claim judges"))
 NOT_SUPPORTED = result(NotSupported("unlinkability"))

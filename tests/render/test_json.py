@@ -45,10 +45,20 @@ def test_the_whole_document() -> None:
         (results.REACHED, "holds", {"honest_run": {"path": "2"}}),
         (
             results.UNEXPECTED,
-            "possible attack",
-            {"derivation": {"steps": ["Client sends Hello", "the attacker takes g^x"],
-                            "conclusion": "so the attacker knows `k`"}},
+            "attack",
+            {"attack": {
+                "sessions": [{"label": "Client #1", "role": "Client", "names": ["A", "B"],
+                              "description": "Client #1 of A with B"}],
+                "steps": [
+                    {"number": 1, "kind": "session", "session": "Client #1", "receives": [], "sends": ["Hello"],
+                     "text": "Client #1 of A with B sends Hello", "terms": ["Hello { g^x }"]},
+                    {"number": 2, "kind": "reveal", "session": "Client #1", "receives": [], "sends": [],
+                     "text": "leak of `x`: the attacker gets `x`", "terms": ["x"]},
+                ],
+                "conclusion": "The attacker knows `k` of Client #1 of A with B."}},
         ),
+        (results.BOUNDED, "bounded", {"sessions": 4, "derivation": {
+            "steps": ["some Client sends Hello"], "conclusion": "so the attacker knows `k`"}}),
         (results.UNDECIDED, "undecided", {"reason": "the budget of 5 work units ran out"}),
         (results.VACUOUS, "vacuous", {"reason": "no session gets to the point that the claim judges"}),
         (results.NOT_SUPPORTED, "not supported yet", {"reason": "unlinkability is not supported yet"}),

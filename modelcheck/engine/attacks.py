@@ -1,0 +1,74 @@
+"""The search for an attack: scenarios of growing size, each answer replayed, shortened and put into words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import monotonic
+
+from modelcheck.engine.cnf import SolverGaveUp
+from modelcheck.engine.prover import System
+from modelcheck.engine.query import Query, find
+from modelcheck.engine.replay import NotReplayed
+from modelcheck.engine.shrink import shrink
+from modelcheck.engine.tell import tell
+from modelcheck.engine.trace import Trace
+from modelcheck.engine.violation import replay
+from modelcheck.protocol.model import Claim
+from modelcheck.verdict import Attack
+
+LARGEST = 4_000_000
+"""Clauses beyond which a scenario is not tried."""
+
+
+class TraceRejected(Exception):
+    """The replayer does not accept what the scenario query found: one of the two is wrong, and no verdict is to be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """No attack with so many sessions of each role (0: not even one could be tried within the budget)."""
+
+    sessions: int
+
+
+def find_attack(
+    system: System, claim: Claim, sessions: int, budget: int, deadline: float | None = None
+) -> Attack | Searched:
+    """Return an attack on a claim with at most so many sessions of each role, or how far the search got.
+
+    ``budget`` bounds each question in the solver's resource units. Raises :class:`TraceRejected` if a run does not
+    replay.
+    """
+    for size in range(1, sessions + 1):
+        if deadline is not None and monotonic() > deadline:
+            return Searched(size - 1)
+        clauses = system.clauses(claim)
+        query = Query(clauses, system.held(clauses), claim, size)
+        if len(query.scenario.cnf.lines) > LARGEST:
+            return Searched(size - 1)
+        try:
+            trace = find(query, budget)
+        except SolverGaveUp:
+            return Searched(size - 1)
+        if trace is not None:
+            return _told(system, claim, trace)
+    return Searched(sessions)
+
+
+def _told(system: System, claim: Claim, trace: Trace) -> Attack:
+    try:
+        replay(system.protocol, system.machines, claim, trace)
+    except NotReplayed as problem:
+        raise TraceRejected(f"{problem}\n{system.protocol.name}.{claim.name}: {trace!r}") from problem
+    smallest = shrink(trace, lambda one: _replays(system, claim, one))
+    return tell(
+        system.protocol, system.machines, claim, smallest, replay(system.protocol, system.machines, claim, smallest)
+    )
+
+
+def _replays(system: System, claim: Claim, trace: Trace) -> bool:
+    try:
+        replay(system.protocol, system.machines, claim, trace)
+    except NotReplayed:
+        return False
+    return True
