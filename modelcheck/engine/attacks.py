@@ -7,7 +7,7 @@ from time import monotonic
 
 from modelcheck.engine.cnf import SolverGaveUp
 from modelcheck.engine.prover import System
-from modelcheck.engine.query import Query, find
+from modelcheck.engine.query import Query
 from modelcheck.engine.replay import NotReplayed
 from modelcheck.engine.shrink import shrink
 from modelcheck.engine.tell import tell
@@ -42,17 +42,28 @@ def find_attack(
     for size in range(1, sessions + 1):
         if deadline is not None and monotonic() > deadline:
             return Searched(size - 1)
-        clauses = system.clauses(claim)
-        query = Query(clauses, system.held(clauses), claim, size)
+        query = _query(system, claim, size)
         if len(query.scenario.cnf.lines) > LARGEST:
             return Searched(size - 1)
         try:
-            trace = find(query, budget)
+            trace = query.find(claim, budget)
         except SolverGaveUp:
             return Searched(size - 1)
         if trace is not None:
             return _told(system, claim, trace)
     return Searched(sessions)
+
+
+def _query(system: System, claim: Claim, size: int) -> Query:
+    """Return the query for a claim, shared by all claims of the protocol that expect attacks by a like attacker."""
+    like = system.clause_key(claim)
+    alike = [one for one in system.protocol.claims if one.expected == "attack" and system.clause_key(one) == like]
+    claims = tuple(alike) if claim in alike else (claim,)
+    key = (*(one.name for one in claims), size)
+    if key not in system.queries:
+        clauses = system.clauses(claim)
+        system.queries[key] = Query(clauses, system.held(clauses), claims, size)
+    return system.queries[key]
 
 
 def _told(system: System, claim: Claim, trace: Trace) -> Attack:

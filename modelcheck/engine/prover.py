@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from modelcheck.engine.agreement import AgreementCases, TooMany, ground_values, only, states_with
 from modelcheck.engine.attacker import build
@@ -27,6 +28,9 @@ from modelcheck.protocol.model import (
     UncheckedPossession,
     Weak,
 )
+
+if TYPE_CHECKING:
+    from modelcheck.engine.query import Query
 
 Stages = tuple[tuple[Program, Fixpoint], ...]
 
@@ -62,17 +66,23 @@ class System:
     machines: tuple[RoleMachine, ...]
     reached: dict[tuple[object, ...], bool] = field(default_factory=dict)
     """Which points some session reaches with which premise, as far as it was asked."""
+    queries: dict[tuple[object, ...], Query] = field(default_factory=dict)
+    """The encodings of scenarios for groups of claims, as far as they were made."""
     _clauses: dict[tuple[object, ...], ClauseSet] = field(default_factory=dict)
+
+    @staticmethod
+    def clause_key(claim: Claim) -> tuple[tuple[Weak, ...], tuple[str, ...], bool]:
+        """Return what the clauses for a claim depend on: weak primitives, families without possession, passivity."""
+        weak = tuple(power for power in claim.powers if isinstance(power, Weak))
+        return weak, tuple(p.family for p in claim.powers if isinstance(p, UncheckedPossession)), claim.passive
 
     def clauses(self, claim: Claim) -> ClauseSet:
         """Return a set of clauses for a claim, its weak primitives built in, free to be added to."""
-        weak = tuple(power for power in claim.powers if isinstance(power, Weak))
-        possession = tuple(p.family for p in claim.powers if isinstance(p, UncheckedPossession))
-        key = (weak, possession, claim.passive)
+        key = weak, possession, passive = self.clause_key(claim)
         if key not in self._clauses:
             self._clauses[key] = build(
                 self.machines, self.protocol.key_families(), self.protocol.finite_sorts(), weak, possession,
-                {protocol.name: protocol.paths for protocol in self.protocol.with_beside()}, passive=claim.passive,
+                {protocol.name: protocol.paths for protocol in self.protocol.with_beside()}, passive=passive,
             )  # fmt: skip
         return self._clauses[key].copy()
 

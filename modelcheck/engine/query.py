@@ -9,12 +9,14 @@ from itertools import product
 from modelcheck.engine.clauses import ClauseSet
 from modelcheck.engine.cnf import FALSE, TRUE, Lit, solve
 from modelcheck.engine.deduction import KeyRing
+from modelcheck.engine.prover import judged_points
 from modelcheck.engine.scenario import Fact, Instance, Scenario
 from modelcheck.engine.steps import weak_parts
 from modelcheck.engine.trace import Advance, Reveal, SessionStart, Trace, TraceStep
 from modelcheck.engine.violation import compared
+from modelcheck.machines.blocks import Block
 from modelcheck.machines.held import Held, Stance, judged_names, tagged
-from modelcheck.machines.machine import Guard, Pick, Recall, Receive, RoleMachine, fresh_values
+from modelcheck.machines.machine import Guard, Pick, Recall, Receive, fresh_values
 from modelcheck.protocol.model import (
     Agreement,
     Aliveness,
@@ -23,7 +25,6 @@ from modelcheck.protocol.model import (
     Dishonest,
     Identifies,
     Leak,
-    Point,
     Secrecy,
     Weak,
 )
@@ -46,66 +47,64 @@ class Goal:
 
 
 class Query:
-    """One claim against ``size`` sessions of each role."""
+    """Claims against ``size`` sessions of each role in one encoding; a selector literal switches each of them on.
 
-    def __init__(self, clauses: ClauseSet, held: Held, claim: Claim, size: int) -> None:
-        self.clauses, self.held, self.claim = clauses, held, claim
-        self.machine = self._judged_machine()
-        self.dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
-        self.names = self._judged_names()
-        used = [name for name in self.names.values() if name != DISHONEST]
-        parties = LETTERS[: min(max(2, len(used)) + 1, len(LETTERS))]
-        self.scenario = Scenario(clauses, self._instances(size), parties)
+    The claims have the same weak primitives everywhere, unchecked possession and passivity, which ``clauses`` were made for.
+    """
+
+    def __init__(self, clauses: ClauseSet, held: Held, claims: Sequence[Claim], size: int) -> None:
+        parties = max(max(2, _most_names(held, claim)) + 1 for claim in claims)
+        instances = [
+            Instance(f"{machine.role.name} #{number}", machine)
+            for machine in held.machines.values()
+            for number in range(1, max(size, 2 if any(map(_judges_two, claims)) else 1) + 1)
+        ]
+        self.scenario = Scenario(clauses, instances, LETTERS[: min(parties, len(LETTERS))])
+        self.violations = {claim.name: Violations(self.scenario, clauses, held, claim) for claim in claims}
+        self.scenario.finish()
+
+    def find(self, claim: Claim, budget: int) -> Trace | None:
+        """Return a run that violates a claim, None if there is none with these sessions.
+
+        Raises SolverGaveUp if the budget, in the solver's resource units, does not suffice.
+        """
+        wanted = self.violations[claim.name]
+        if not wanted.goals:
+            return None
+        others = [-one.selector for one in self.violations.values() if one is not wanted]
+        true = solve(self.scenario.cnf, budget, [wanted.selector, *others])
+        return None if true is None else _Decoder(self.scenario, wanted.goals, true).trace()
+
+
+def _judges_two(claim: Claim) -> bool:
+    wanted = claim.property
+    return isinstance(wanted, Identifies) or (isinstance(wanted, Agreement) and wanted.injective)
+
+
+def _most_names(held: Held, claim: Claim) -> int:
+    stances = [stance for point in judged_points(claim) for stance in held.stances(point)]
+    return len(dict.fromkeys(v for stance in stances for v in judged_names(stance)))
+
+
+class Violations:
+    """What violates one claim in a scenario, and what its attacker is given; all of it behind the claim's selector."""
+
+    def __init__(self, scenario: Scenario, clauses: ClauseSet, held: Held, claim: Claim) -> None:
+        self.scenario, self.clauses, self.held, self.claim = scenario, clauses, held, claim
+        self.selector = scenario.cnf.new()
+        points = judged_points(claim)
+        self.machine = held.machines[points[0].role] if points else None
+        dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
+        letters = iter(LETTERS)
+        found = dict.fromkeys(v for point in points for stance in held.stances(point) for v in judged_names(stance))
+        self.names = {v: DISHONEST if v.name in dishonest else next(letters) for v in found}
         for number, power in enumerate(claim.powers):
             if isinstance(power, Leak):
                 self._leak(number, power)
             elif isinstance(power, Weak) and power.when is not None:
                 self._weak(number, power.form, power.when)
         self.goals = [goal for goal in self._goals() if goal.literal != FALSE]
-        self.scenario.cnf.add(*(goal.literal for goal in self.goals))
-        self.scenario.finish()
-
-    # -------------------------------------------------------------------------------- sessions and names
-
-    def _judged_machine(self) -> RoleMachine | None:
-        match self.claim.property:
-            case Secrecy(_, points):
-                return self.held.machines[points[0].role]
-            case Agreement(left) | Aliveness(left):
-                return self.held.machines[left.role]
-            case _:
-                return None
-
-    def _judged_names(self) -> dict[Var, str]:
-        """Return the names of the judged session, differently named ones being different parties."""
-        letters = iter(LETTERS)
-        if self.machine is None:
-            return {}
-        stances = [stance for point in self.points() for stance in self.held.stances(point)]
-        found = dict.fromkeys(v for stance in stances for v in judged_names(stance))
-        return {v: DISHONEST if v.name in self.dishonest else next(letters) for v in found}
-
-    def points(self) -> tuple[Point, ...]:
-        """Return the points of the judged role at which the claim judges."""
-        match self.claim.property:
-            case Secrecy(_, points):
-                return points
-            case Agreement(left) | Aliveness(left):
-                return (left,)
-            case _:
-                return ()
-
-    def _instances(self, size: int) -> list[Instance]:
-        wanted = self.claim.property
-        two = isinstance(wanted, Identifies) or (isinstance(wanted, Agreement) and wanted.injective)
-        instances = []
-        for machine in self.held.machines.values():
-            judged = machine is self.machine
-            count = max(size, 2) if two and (judged or self.machine is None) else size
-            for number in range(1, count + 1):
-                fixed = {v: self.names[v] for v in machine.role.parameters} if judged and number == 1 else {}
-                instances.append(Instance(f"{machine.role.name} #{number}", machine, fixed))
-        return instances
+        scenario.cnf.add(-self.selector, *(goal.literal for goal in self.goals))
 
     def of_role(self, role: str) -> list[Instance]:
         """Return the sessions of a role."""
@@ -171,11 +170,12 @@ class Query:
     # -------------------------------------------------------------------------------- powers
 
     def _leak(self, number: int, power: Leak) -> None:
-        base: list[tuple[Lit, tuple[Fact, ...]]] = [(TRUE, ())]
+        base: list[tuple[Lit, tuple[Fact, ...]]] = [(self.selector, ())]
         if power.after is not None:
             if self.machine is None or power.after.role != self.machine.role.name:
                 return
-            base = [self.reached(self.judged, stance) for stance in self.held.stances(power.after)]
+            reached = [self.reached(self.judged, stance) for stance in self.held.stances(power.after)]
+            base = [(self.scenario.cnf.all_of((self.selector, there)), facts) for there, facts in reached]
         for (layer, facts), datum in product(base, power.data):
             if datum.kind == "key":
                 term = self._long_term(datum)
@@ -243,7 +243,7 @@ class Query:
         roles = set(self.held.partner_roles(self.claim, self.machine))
         if isinstance(self.claim.property, Agreement):
             roles.add(self.claim.property.right.role)
-        stances = [stance for point in self.points() for stance in self.held.stances(point)]
+        stances = [stance for point in judged_points(self.claim) for stance in self.held.stances(point)]
         shared = self.held.first_shared(self.machine, stances, instance.machine)
         if instance.machine.role.name not in roles or shared is None:
             return FALSE, TRUE
@@ -266,7 +266,7 @@ class Query:
                 if not values or not all(isinstance(value, Var | Const) for value in values):
                     continue
                 fitting = [self.scenario.symbols.among(value, when.values) for value in values]
-                layer = self.scenario.cnf.all_of([literal, *fitting])
+                layer = self.scenario.cnf.all_of([self.selector, literal, *fitting])
                 computed = tuple(
                     own for index, view in views.items() for value in paths[index].values.values()
                     if (own := view.of(value)) is not None
@@ -395,9 +395,9 @@ class Query:
 class _Decoder:
     """Reads a trace off a solution: what the goal rests on, in an order in which everything comes after its support."""
 
-    def __init__(self, query: Query, true: frozenset[Lit]) -> None:
-        self.query, self.scenario, self.true = query, query.scenario, true
-        self.ring: KeyRing = query.scenario.ring
+    def __init__(self, scenario: Scenario, goals: Sequence[Goal], true: frozenset[Lit]) -> None:
+        self.scenario, self.goals, self.true = scenario, goals, true
+        self.ring: KeyRing = scenario.ring
         self.values: dict[Var, Term] = {}
         self.steps: list[TraceStep] = []
         self._done: set[Fact] = set()
@@ -406,7 +406,7 @@ class _Decoder:
 
     def trace(self) -> Trace:
         """Return the trace of the goal that the solution reaches."""
-        goal = next(g for g in self.query.goals if self.holds(g.literal))
+        goal = next(g for g in self.goals if self.holds(g.literal))
         for fact in goal.facts:
             self.visit(fact)
         taking = {step.session for step in self.steps if isinstance(step, Advance)}
@@ -448,10 +448,7 @@ class _Decoder:
             number, term, session = chosen.reveal
             self.steps.append(Reveal(number, self.ground(term), session))
 
-    def advance(self, instance: Instance, block: object) -> Advance:
-        from modelcheck.machines.blocks import Block
-
-        assert isinstance(block, Block)
+    def advance(self, instance: Instance, block: Block) -> Advance:
         received: Term | None = None
         decided: list[tuple[str, str]] = []
         for step in block.steps:
@@ -481,14 +478,3 @@ class _Decoder:
             else:
                 self._memo[term] = rebuild(term, self._ground)
         return self._memo[term]
-
-
-def find(query: Query, budget: int) -> Trace | None:
-    """Return a run that violates the claim, None if there is none with these sessions.
-
-    Raises SolverGaveUp if the budget, in the solver's resource units, does not suffice.
-    """
-    if not query.goals:
-        return None
-    true = solve(query.scenario.cnf, budget)
-    return None if true is None else _Decoder(query, true).trace()

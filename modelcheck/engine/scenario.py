@@ -29,22 +29,19 @@ Fact = int
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Instance:
-    """One concrete session: its label, its machine, and the names that are fixed."""
+    """One concrete session: its label and its machine."""
 
     label: str
     machine: RoleMachine
-    fixed: Mapping[Var, str]
     _table: dict[Var, Term] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Give the values that the session creates their leaves."""
         for variable in fresh_values(self.machine):
             self._table[variable] = fresh_leaf(variable.name, variable.sort, self.label)
-        for variable, name in self.fixed.items():
-            self._table[variable] = Const(name, NAME)
 
     def of(self, term: Term) -> Term:
-        """Return a role's term in this session: created values and fixed names are constants, others its own variables."""
+        """Return a role's term in this session: created values are constants, others its own variables."""
         for variable in term.variables:
             if variable not in self._table:
                 self._table[variable] = Var(f"{self.label}: {variable.name}", variable.sort)
@@ -188,8 +185,7 @@ class Scenario:
             self.executed[instance.label, block.end] = (literal, fact)
             self.blocks[fact] = (instance, block)
         for variable in instance.machine.role.own:
-            if variable not in instance.fixed:
-                self.cnf.add(-self.symbols.among(instance.of(variable), (DISHONEST,)))
+            self.cnf.add(-self.symbols.among(instance.of(variable), (DISHONEST,)))
 
     def _blocks(self, instance: Instance) -> Iterator[Block]:
         return (block for block in self.clauses.blocks if block.machine is instance.machine)
@@ -316,12 +312,16 @@ class Scenario:
                     yield self.at(instance, block.end)
 
     def _order_twins(self) -> None:
-        """Of sessions that are alike the earlier ones start first."""
-        for one, two in zip(self.instances, self.instances[1:], strict=False):
-            if one.machine is two.machine and not one.fixed and not two.fixed:
+        """Of sessions that are alike the earlier ones start first; the first two of a role may be judged."""
+        for zero, one, two in zip(self.instances, self.instances[1:], self.instances[2:], strict=False):
+            if zero.machine is one.machine is two.machine and zero is not self.of_machine(one.machine)[0]:
                 first = self.cnf.any_of(self.starts(one))
                 for literal in self.starts(two):
                     self.cnf.add(-literal, first)
+
+    def of_machine(self, machine: RoleMachine) -> list[Instance]:
+        """Return the sessions of a machine, in order."""
+        return [instance for instance in self.instances if instance.machine is machine]
 
     def starts(self, instance: Instance) -> list[Lit]:
         """Return the literals of the first blocks of a session."""
