@@ -46,7 +46,7 @@ def find_attack(
         if len(query.scenario.cnf.lines) > LARGEST:
             return Searched(size - 1)
         try:
-            trace = query.find(claim, budget)
+            trace = query.find(claim, budget, deadline)
         except SolverGaveUp:
             return Searched(size - 1)
         if trace is not None:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import combinations
+from time import monotonic
 
 Lit = int
 
@@ -181,10 +182,11 @@ class _Elimination:
         return literal
 
 
-def solve(cnf: Cnf, budget: int, selected: Sequence[Lit] = ()) -> frozenset[Lit] | None:
+def solve(cnf: Cnf, budget: int, selected: Sequence[Lit] = (), deadline: float | None = None) -> frozenset[Lit] | None:
     """Return the positive literals of a solution in which the ``selected`` ones hold, None if there is none.
 
-    ``budget`` bounds the work in z3's resource units; raises SolverGaveUp if it does not suffice. z3 does not connect
+    ``budget`` bounds the work in z3's resource units, ``deadline`` is a moment on the monotonic clock; raises
+    SolverGaveUp if they do not suffice. z3 does not connect
     assumptions with clauses that it read as DIMACS, so selected literals are clauses too.
     """
     # Loading z3 takes longer than most questions, and a command that asks none does without it.
@@ -194,6 +196,8 @@ def solve(cnf: Cnf, budget: int, selected: Sequence[Lit] = ()) -> frozenset[Lit]
     solver.set("rlimit", min(budget, 2**32 - 1))
     # z3 would take an interruption for itself and answer "unknown"; the program that asked is to end.
     solver.set("ctrl_c", False)
+    if deadline is not None:
+        solver.set("timeout", max(1, int(1000 * (deadline - monotonic()))))
     solver.from_string(cnf.dimacs(selected))
     verdict = solver.check()
     if verdict == z3.unsat:

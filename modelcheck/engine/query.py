@@ -63,16 +63,16 @@ class Query:
         self.violations = {claim.name: Violations(self.scenario, clauses, held, claim) for claim in claims}
         self.scenario.finish()
 
-    def find(self, claim: Claim, budget: int) -> Trace | None:
+    def find(self, claim: Claim, budget: int, deadline: float | None = None) -> Trace | None:
         """Return a run that violates a claim, None if there is none with these sessions.
 
-        Raises SolverGaveUp if the budget, in the solver's resource units, does not suffice.
+        Raises SolverGaveUp if the budget, in the solver's resource units, or the time does not suffice.
         """
         wanted = self.violations[claim.name]
         if not wanted.goals:
             return None
         others = [-one.selector for one in self.violations.values() if one is not wanted]
-        true = solve(self.scenario.cnf, budget, [wanted.selector, *others])
+        true = solve(self.scenario.cnf, budget, [wanted.selector, *others], deadline)
         return None if true is None else _Decoder(self.scenario, wanted.goals, true).trace()
 
 
