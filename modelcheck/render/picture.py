@@ -1,0 +1,175 @@
+"""Pictures: a graph in Graphviz's language with its title, and what it looks like as SVG, PNG or PDF.
+
+The `graphviz` package writes the graph, `pygraphviz` lays it out and draws it; both come with the extra `pictures` and
+are imported only when a picture is made.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from html import escape
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    import graphviz
+
+Format: TypeAlias = Literal["svg", "png", "pdf", "dot"]
+
+FONT = "DejaVu Sans Mono,Menlo,Consolas,monospace"
+SIZE = 10
+CHARACTER = 6.03
+"""Width of a character in points: all fonts of the list are 0.6 em wide, and texts are laid out by that figure."""
+LINE = 13
+
+INK, PAPER, FAINT, SHADE = "#1f2328", "#fffffe", "#818a94", "#eff1f3"
+DARK: Mapping[str, str] = {
+    INK: "#e6edf3", PAPER: "#14181d", FAINT: "#8b949e", SHADE: "#262c34",
+    "#0b57a4": "#79b8ff", "#e8f1fb": "#15283d", "#9c4a00": "#ffb077", "#fdf0e4": "#3a2715",
+    "#146c43": "#6fdd9f", "#e6f5ec": "#14301f", "#8a2472": "#f0a0dc", "#faeaf6": "#361a30",
+    "#5b4a00": "#e8d06a", "#f8f3da": "#302a0f", "#a01d1d": "#ff9a93", "#fdeaea": "#3b1a1a",
+}  # fmt: skip
+"""What each colour becomes on a dark page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """How one key is drawn: its colour, a light one for surfaces, and a line that tells it without colour."""
+
+    colour: str
+    surface: str
+    style: str
+    rings: int = 1
+
+
+PENS = (
+    Pen("#0b57a4", "#e8f1fb", "dashed"),
+    Pen("#9c4a00", "#fdf0e4", "solid"),
+    Pen("#146c43", "#e6f5ec", "dotted"),
+    Pen("#8a2472", "#faeaf6", "solid", 2),
+    Pen("#5b4a00", "#f8f3da", "dashed", 2),
+    Pen("#a01d1d", "#fdeaea", "bold"),
+)
+
+
+class MissingExtra(Exception):
+    """The packages that draw are not installed; the text says how to install them."""
+
+    def __init__(self) -> None:
+        super().__init__("pictures need Graphviz: run `pip install 'modelcheck[pictures]'`, or ask for `--format text`")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture: its DOT text, the program that lays it out, a title, and a sentence that says what it shows."""
+
+    source: str
+    layout: Literal["dot", "neato"]
+    title: str
+    description: str
+
+    def render(self, form: Format) -> bytes:
+        """Return the picture in a format; the same picture gives the same bytes on the same machine."""
+        if form == "dot":
+            return self.source.encode()
+        if form == "svg":
+            return self.svg().encode()
+        return _draw(self.source, self.layout, form)
+
+    def svg(self) -> str:
+        """Return the picture as SVG with its title and description, in colours that follow the page's."""
+        return _finished(_draw(self.source, self.layout, "svg").decode(), self.title, self.description)
+
+    def _repr_svg_(self) -> str:
+        """Return what a notebook shows."""
+        return self.svg()
+
+
+def new_graph(name: str, **attributes: str) -> graphviz.Digraph:
+    """Return an empty digraph in the house style; raise MissingExtra if there is no Graphviz."""
+    try:
+        import graphviz
+    except ImportError:
+        raise MissingExtra from None
+    text = {"fontname": FONT, "fontsize": str(SIZE), "fontcolor": INK}
+    return graphviz.Digraph(
+        name,
+        graph_attr={"bgcolor": PAPER, "pad": "0.15", **text, **attributes},
+        node_attr={**text, "color": INK, "margin": "0.08,0.05"},
+        edge_attr={**text, "color": INK, "arrowsize": "0.7"},
+    )
+
+
+def html_lines(lines: tuple[tuple[str, bool], ...]) -> str:
+    """Return left-aligned lines of text, strong ones bold, as an HTML-like label."""
+    rows = "".join(f'{html_text(text, strong=strong)}<BR ALIGN="LEFT"/>' for text, strong in lines)
+    return f"<{rows}>"
+
+
+def html_text(text: str, *, strong: bool = False) -> str:
+    """Return a text for an HTML-like label; blanks keep their width."""
+    safe = escape(text, quote=False).replace('"', "&quot;").replace(" ", "&#160;") or "&#160;"
+    return f"<B>{safe}</B>" if strong else safe
+
+
+def _draw(source: str, layout: str, form: str) -> bytes:
+    try:
+        import pygraphviz
+    except ImportError:
+        raise MissingExtra from None
+    with _silence():
+        graph = pygraphviz.AGraph(string=source)
+        drawn = graph.draw(format=form, prog=layout, args="-n2" if layout == "neato" else "")
+    assert isinstance(drawn, bytes)
+    return drawn
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep remarks of the font library off standard error, and the time of day out of PDF files."""
+    sys.stderr.flush()
+    before, kept = os.environ.get("SOURCE_DATE_EPOCH"), os.dup(2)
+    os.environ.setdefault("SOURCE_DATE_EPOCH", "0")
+    try:
+        with tempfile.TemporaryFile() as sink:
+            os.dup2(sink.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        if before is None:
+            del os.environ["SOURCE_DATE_EPOCH"]
+
+
+def _finished(svg: str, title: str, description: str) -> str:
+    """Return Graphviz's SVG with alternative text and colours for dark pages, without its names and comments."""
+    name = "p" + sha256((title + description + svg).encode()).hexdigest()[:10]
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<!--.*?-->\n?", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<title>.*?</title>\n?", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
+    head, _, body = svg.partition(">")
+    alternative = f'<title id="{name}-t">{escape(title)}</title>\n<desc id="{name}-d">{escape(description)}</desc>'
+    head += f' class="modelcheck-picture" id="{name}" role="img" aria-labelledby="{name}-t {name}-d"'
+    return f"{head}>\n{alternative}\n<style>{_style(name)}</style>{body}"
+
+
+def _style(name: str) -> str:
+    """Return the rules that turn the colours of a picture, in a dark browser or on a page that says that it is dark."""
+
+    def rules(scope: str) -> str:
+        return "".join(
+            f'{scope}#{name} [{attribute}="{light}"]{{{attribute}:{dark}}}'
+            for light, dark in DARK.items() for attribute in ("fill", "stroke")
+        )  # fmt: skip
+
+    return (
+        f"#{name}{{max-width:100%;height:auto}}"
+        f"@media (prefers-color-scheme:dark){{{rules(':root:not([data-theme=light]) ')}}}"
+    )
