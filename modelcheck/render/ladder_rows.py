@@ -111,10 +111,9 @@ class Ladder:
         return deepest
 
 
-def ladder(protocol: Protocol) -> Ladder | None:
-    """Return the ladder of a protocol's own flow, None for a composition, which has none."""
-    if not protocol.written:
-        return None
+def ladder(protocol: Protocol) -> Ladder:
+    """Return the ladder of a protocol's own flow; a composition has none."""
+    assert protocol.written, protocol.name
     rows: list[Row] = []
     if protocol.continued:
         rows.append(Across(f"after {protocol.continued[-1]}, in the same session"))

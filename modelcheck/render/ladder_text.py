@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from textwrap import wrap
+from itertools import pairwise
 from typing import assert_never
 
 from modelcheck.render.ladder_rows import Across, Acts, End, Frame, Ladder, Line, Message, Part
+from modelcheck.render.wording import wrapped
 
 WIDTH = 72
 
@@ -32,7 +33,7 @@ class _Sheet:
 
     def lines(self, ladder: Ladder) -> Iterator[str]:
         if ladder.title:
-            yield from (line.center(WIDTH).rstrip() for line in wrap(ladder.title, WIDTH))
+            yield from (line.center(WIDTH).rstrip() for line in wrapped(ladder.title, WIDTH, hanging=0))
             yield ""
         yield self._heads({lane.role: lane.role for lane in ladder.lanes})
         if len(ladder.lanes) > 1:
@@ -50,10 +51,10 @@ class _Sheet:
     def _abouts(self, texts: dict[str, str]) -> Iterator[str]:
         """Yield what the roles are, below their names, in as many lines as the narrowest gap asks for."""
         columns = list(self.columns.values())
-        room = min(b - a for a, b in zip(columns, columns[1:])) - 2
-        wrapped = {role: wrap(text, room) for role, text in texts.items()}
-        for index in range(max(map(len, wrapped.values()))):
-            yield self._heads({role: (lines[index : index + 1] or [""])[0] for role, lines in wrapped.items()})
+        room = min(b - a for a, b in pairwise(columns)) - 2
+        lines_of = {role: wrapped(text, room, hanging=0) for role, text in texts.items()}
+        for index in range(max(map(len, lines_of.values()))):
+            yield self._heads({role: (lines[index : index + 1] or [""])[0] for role, lines in lines_of.items()})
 
     def _heads(self, texts: dict[str, str]) -> str:
         line = " " * WIDTH
@@ -100,7 +101,7 @@ class _Sheet:
     def _across(self, text: str) -> Iterator[str]:
         columns = list(self.columns.values())
         left, right = columns[0], columns[-1] if len(columns) > 1 else WIDTH - 1
-        for line in wrap(f"({text})", right - left - 10):
+        for line in wrapped(f"({text})", right - left - 10, hanging=1):
             yield _put(self._lifelines(), left + 1, line.center(right - left - 1))
 
     def _beside(self, role: str, text: str, mark: str) -> Iterator[str]:
@@ -110,7 +111,7 @@ class _Sheet:
         last = column == columns[-1] and len(columns) > 1
         other = columns[-2] if last else next((c for c in columns if c > column), WIDTH)
         room = abs(other - column) - 3
-        for number, line in enumerate(wrap(text, room, subsequent_indent="  ")):
+        for number, line in enumerate(wrapped(text, room, hanging=2)):
             start = column - 1 - len(line) if last else column + 2
             drawn = _put(self._lifelines(), start, line)
             yield _put(drawn, column, mark) if number == 0 else drawn
@@ -128,13 +129,13 @@ class _Sheet:
 def _flat(parts: Iterable[Part], room: int, indent: int = 0) -> Iterator[str]:
     """Yield the lines of a message's contents, long ones wrapped; braces stand around what is encrypted."""
     for part in parts:
-        blank = " " * (indent + 2 * part.depth)
+        depth = indent + 2 * part.depth
         if isinstance(part, Line):
-            yield from wrap(part.text, room, initial_indent=blank, subsequent_indent=blank + "    ")
+            yield from wrapped(part.text, room, depth)
         else:
-            yield from wrap(part.head + " {", room, initial_indent=blank, subsequent_indent=blank + "    ")
-            yield from _flat(part.inside, room, len(blank) + 2)
-            yield blank + "}"
+            yield from wrapped(part.head + " {", room, depth)
+            yield from _flat(part.inside, room, depth + 2)
+            yield " " * depth + "}"
 
 
 def _put(line: str, start: int, text: str) -> str:

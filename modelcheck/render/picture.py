@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -28,9 +28,9 @@ CHARACTER = 6.03
 """Width of a character in points: all fonts of the list are 0.6 em wide, and texts are laid out by that figure."""
 LINE = 13
 
-INK, PAPER, FAINT, SHADE = "#1f2328", "#fffffe", "#818a94", "#eff1f3"
+INK, PAPER, FAINT, SHADE = "#1f2328", "#fffffe", "#626a73", "#eff1f3"
 DARK: Mapping[str, str] = {
-    INK: "#e6edf3", PAPER: "#14181d", FAINT: "#8b949e", SHADE: "#262c34",
+    INK: "#e6edf3", PAPER: "#14181d", FAINT: "#9aa4af", SHADE: "#262c34",
     "#0b57a4": "#79b8ff", "#e8f1fb": "#15283d", "#9c4a00": "#ffb077", "#fdf0e4": "#3a2715",
     "#146c43": "#6fdd9f", "#e6f5ec": "#14301f", "#8a2472": "#f0a0dc", "#faeaf6": "#361a30",
     "#5b4a00": "#e8d06a", "#f8f3da": "#302a0f", "#a01d1d": "#ff9a93", "#fdeaea": "#3b1a1a",
@@ -70,7 +70,7 @@ class Picture:
     """A picture: its DOT text, the program that lays it out, a title, and a sentence that says what it shows."""
 
     source: str
-    layout: Literal["dot", "neato"]
+    layout: Literal["dot", "nop"]
     title: str
     description: str
 
@@ -106,10 +106,10 @@ def new_graph(name: str, **attributes: str) -> graphviz.Digraph:
     )
 
 
-def html_lines(lines: tuple[tuple[str, bool], ...]) -> str:
-    """Return left-aligned lines of text, strong ones bold, as an HTML-like label."""
-    rows = "".join(f'{html_text(text, strong=strong)}<BR ALIGN="LEFT"/>' for text, strong in lines)
-    return f"<{rows}>"
+def html_rows(rows: Iterable[str]) -> str:
+    """Return lines that are HTML-like already as a label, below each other and from the left edge."""
+    cells = "".join(f'<TR><TD ALIGN="LEFT" HEIGHT="{LINE}">{row}</TD></TR>' for row in rows)
+    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{cells}</TABLE>>'
 
 
 def html_text(text: str, *, strong: bool = False) -> str:
@@ -125,17 +125,16 @@ def _draw(source: str, layout: str, form: str) -> bytes:
         raise MissingExtra from None
     with _silence():
         graph = pygraphviz.AGraph(string=source)
-        drawn = graph.draw(format=form, prog=layout, args="-n2" if layout == "neato" else "")
+        drawn = graph.draw(format=form, prog=layout)
     assert isinstance(drawn, bytes)
-    return drawn
+    return re.sub(rb"(?<=/CreationDate \(D:)\d{14}", b"20000101000000", drawn) if form == "pdf" else drawn
 
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep remarks of the font library off standard error, and the time of day out of PDF files."""
+    """Keep remarks of the font library off standard error."""
     sys.stderr.flush()
-    before, kept = os.environ.get("SOURCE_DATE_EPOCH"), os.dup(2)
-    os.environ.setdefault("SOURCE_DATE_EPOCH", "0")
+    kept = os.dup(2)
     try:
         with tempfile.TemporaryFile() as sink:
             os.dup2(sink.fileno(), 2)
@@ -143,8 +142,6 @@ def _silence() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-        if before is None:
-            del os.environ["SOURCE_DATE_EPOCH"]
 
 
 def _finished(svg: str, title: str, description: str) -> str:

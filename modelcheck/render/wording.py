@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import assert_never
 
@@ -114,9 +115,7 @@ def decision(one: tree.Decision) -> str:
             assert_never(one)
 
 
-Act = (
-    tree.Creates | tree.Renews | tree.Picks | tree.PicksIn | tree.Keeps | tree.Recalls | tree.Checks | tree.CheckOrder
-)
+Act = tree.Creates | tree.Renews | tree.Picks | tree.PicksIn | tree.Keeps | tree.Recalls | tree.Checks | tree.CheckOrder
 
 
 def act(one: Act) -> tuple[str, str]:
@@ -144,3 +143,22 @@ def act(one: Act) -> tuple[str, str]:
 
 def _names(names: Iterable[tree.Name]) -> str:
     return ", ".join(name.text for name in names)
+
+
+def wrapped(text: str, width: int, indent: int = 0, hanging: int = 4) -> list[str]:
+    """Return a text in lines of at most ``width`` characters, broken at blanks and behind opening brackets.
+
+    >>> wrapped("hkdf_extract(derived(early), g^(x*y))", 24)
+    ['hkdf_extract(derived(', '    early), g^(x*y))']
+    """
+    lines, line, margin = [], " " * indent, " " * (indent + hanging)
+    for piece in re.findall(r"\s*[^\s(]*\(?", text.strip()):
+        if line.strip() and len(line) + len(piece.rstrip()) > width:
+            lines.append(line.rstrip())
+            line = margin + piece.lstrip()
+        else:
+            line += piece
+        while len(line) > width:
+            lines.append(line[:width])
+            line = margin + line[width:]
+    return [*lines, line] if line.strip() else lines
