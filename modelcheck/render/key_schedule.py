@@ -14,13 +14,15 @@ from modelcheck.render import wording
 from modelcheck.render.picture import FAINT, INK, PAPER, SHADE, Picture, html_rows, html_text, new_graph
 from modelcheck.syntax import tree
 
-WIDTH = 30
+WIDTH = 28
 """Characters in a line."""
 
 SECRET_SORTS = frozenset(
     ("Exponent", "SigningKey", "KemKey", "EncryptionKey", "RsaKey", "SymmetricKey", "Psk", "Password", "Coins",
      "Blind", "OprfKey")
 )  # fmt: skip
+KEYED = frozenset(("kdf", "prf", "hkdf_extract", "hkdf_expand", "derive_secret", "derived", "stretch"))
+"""Functions whose first argument is a secret."""
 SHARED = frozenset(("kem_ss", "auth_kem_ss", "oprf_output"))
 """Functions whose value both sides compute from what each of them holds: the graph starts there."""
 
@@ -230,7 +232,7 @@ class _Walk:
                 if function.text in self.functions:
                     yield from self.parts(self.functions[function.text])
                 for index, one in enumerate(arguments):
-                    yield from self.parts(one.value, main=index == 0)
+                    yield from self.parts(one.value, main=index == 0 and function.text in KEYED)
             case tree.Transcript():
                 yield self.transcript(" or ".join(self.starts), self.last)
             case tree.TranscriptRange(first, last):

@@ -72,7 +72,7 @@ def _names(parts: Iterable[Part]) -> str:
     said = []
     for part in parts:
         if isinstance(part, Sealed):
-            said.append(f"{_names(part.inside)} encrypted under {part.key}")
+            said.append(f"({_names(part.inside)}) encrypted under {part.key}")
         elif part.strong:
             said.append(part.text)
     return ", ".join(said) or "data"
@@ -186,14 +186,17 @@ class _Drawing:
         inner = abs(end - start) - 2 * PAD if start != end else self.room * CHARACTER
         bottom = self._parts(row.parts, left, y, inner)
         self._cover(left, y, inner, bottom - y)
-        bottom += 5
-        self.sheet.strokes.append(Stroke(start, bottom, end, bottom, INK, width=1.3, arrow=True))
+        bottom += 14 if row.channel else 5
+        tail = start
         if row.channel:
-            width = (len(row.channel) + 2) * CHARACTER
-            middle = (start + end) / 2
-            self.sheet.boxes.append(Box(middle - width / 2, bottom - 8, width, 16, INK, PAPER, rounded=True))
-            self.sheet.texts.append(Text(middle - width / 2 + CHARACTER, bottom - LINE / 2, row.channel))
-            bottom += 8
+            half, middle = (len(row.channel) + 2) * CHARACTER / 2, (start + end) / 2
+            self.sheet.boxes.append(Box(middle - half, bottom - 8, 2 * half, 16, INK, PAPER, rounded=True))
+            self.sheet.texts.append(Text(middle - half + CHARACTER, bottom - LINE / 2, row.channel))
+            towards = half if end > start else -half
+            self.sheet.strokes.append(Stroke(start, bottom, middle - towards, bottom, INK, width=1.3))
+            tail = middle + towards
+        self.sheet.strokes.append(Stroke(tail, bottom, end, bottom, INK, width=1.3, arrow=True))
+        bottom += 8 if row.channel else 0
         return bottom + 3
 
     def _parts(self, parts: Iterable[Part], x: float, y: float, width: float, colour: str = INK) -> float:

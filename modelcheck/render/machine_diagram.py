@@ -6,13 +6,13 @@ A state is drawn where the role waits, decides or ends; the steps between two su
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelcheck.machines.machine import Guard, Reach, Receive, RoleMachine, Send, State
 from modelcheck.protocol.model import Path, Protocol
-from modelcheck.protocol.terms import MESSAGE, STORED, App, Const, Key, Term, Var, show
+from modelcheck.protocol.terms import MESSAGE, App, Const, Key, Term, Var, show
 from modelcheck.render.machine import describe
 from modelcheck.render.picture import FAINT, INK, PAPER, SHADE, Picture, html_rows, html_text, new_graph
 from modelcheck.render.wording import wrapped
@@ -20,8 +20,8 @@ from modelcheck.render.wording import wrapped
 if TYPE_CHECKING:
     import graphviz
 
-WIDTH = 58
-"""Characters in a line."""
+WIDTH, NARROWEST, PAGE = 58, 30, 110
+"""Characters in a line, at most and at least, and of all branches of a role beside each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,17 @@ def picture(protocol: Protocol, machines: Sequence[RoleMachine]) -> Picture:
     """Return the picture of some roles of a protocol."""
     graph = new_graph(protocol.name, rankdir="TB", nodesep="0.3", ranksep="0.25")
     told = []
+    branches = [sum(not following for following in machine.children) for machine in machines]
     for number, machine in enumerate(machines):
         edges = merged(protocol, machine)
         with graph.subgraph(name=f"cluster_{number}") as part:
             _draw(part, f"m{number}", machine, edges)
+        if number and sum(branches) > len(machines):
+            # Side by side the picture would be too wide for a page.
+            above = machines[number - 1]
+            for index, following in enumerate(above.children):
+                if not following:
+                    graph.edge(f"m{number - 1}s{index}", f"m{number}s0", style="invis", weight="0")
         told.append(_spoken(machine, edges))
     names = ", ".join(machine.role.name for machine in machines)
     roles = f"role {names}" if len(machines) == 1 else f"roles {names}"
@@ -101,13 +108,11 @@ class _Words:
 
     def __init__(self, machine: RoleMachine, state: State, path: Path) -> None:
         view = state.views[min(state.views)]
-        self.names: Mapping[Term, Term] = {
-            own: Var(name, "let")
-            for name, term in path.values.items()
-            if "." not in name and isinstance(term, App) and not term.function.startswith(STORED)
-            and term.function not in ("g", "dh", "tuple")
-            for own in (view.known.get(term, term), term)
-        }  # fmt: skip
+        self.names: dict[Term, Term] = {}
+        for name, term in path.values.items():
+            own = view.compose(term) if "." not in name and isinstance(term, App) else None
+            if own is not None and not (isinstance(own, App) and own.function in ("g", "dh", "tuple")):
+                self.names.setdefault(own, Var(name, "let"))
 
     def message(self, verb: str, term: Term) -> Iterator[str]:
         """Yield what is received or sent, the messages in a protected block one below the other."""
@@ -116,6 +121,9 @@ class _Words:
             parts = content.arguments if isinstance(content, App) and content.function == "tuple" else (content,)
             yield f"{verb}, encrypted under {show(self.short(key))}:"
             yield from (f"  {self._shown(part)}" for part in parts)
+        elif isinstance(term, App) and term.function == "tuple" and any(map(_mentions_message, term.arguments)):
+            yield f"{verb}:"
+            yield from (f"  {self._shown(part)}" for part in term.arguments)
         else:
             yield f"{verb} {self._shown(term)}"
 
@@ -131,13 +139,12 @@ class _Words:
         if term in self.names:
             return self.names[term]
         match term:
-            case App("tuple", arguments) if any(_mentions_message(one) for one in arguments):
-                rest = [self.short(one) for one in arguments if not _mentions_message(one)]
-                return App("tuple", (*rest, Var("transcript", "let"))) if rest else Var("transcript", "let")
+            case App("tuple", arguments) if all(map(_mentions_message, arguments)):
+                return Var("transcript", "let")
             case App(function, _) if function.startswith(MESSAGE):
                 return Var(function.removeprefix(MESSAGE), "let")
             case App("aead", (key, Const(""), Const(""), content)):
-                return App("aead", (self.short(key), self.short(content)))
+                return App("aead", tuple(self.short(one) for one in _spread("aead", (key, content))))
             case App(function, arguments):
                 return App(function, tuple(self.short(one) for one in _spread(function, arguments)))
             case Key(family, sort, arguments):
@@ -148,11 +155,8 @@ class _Words:
 
 def _spread(function: str, arguments: tuple[Term, ...]) -> tuple[Term, ...]:
     """Return the arguments of a function with a tuple in last place as arguments of their own, as specs write them."""
-    last = arguments[-1] if arguments else None
-    if function != "tuple" and isinstance(last, App) and last.function == "tuple" and len(arguments) > 1:
-        if any(_mentions_message(one) for one in last.arguments):
-            plain = tuple(one for one in last.arguments if not _mentions_message(one))
-            return (*arguments[:-1], *plain, Var("transcript", "let"))
+    last = arguments[-1] if function != "tuple" and len(arguments) > 1 else None
+    if isinstance(last, App) and last.function == "tuple" and not all(map(_mentions_message, last.arguments)):
         return (*arguments[:-1], *last.arguments)
     return arguments
 
@@ -178,13 +182,15 @@ def _draw(graph: graphviz.Digraph, prefix: str, machine: RoleMachine, edges: Seq
                fontcolor=INK, margin="12")  # fmt: skip
     for index in sorted({0, *(edge.start for edge in edges), *(edge.end for edge in edges)}):
         _state(graph, f"{prefix}s{index}", machine.states[index], last=not machine.children[index])
+    branches = sum(not following for following in machine.children)
+    width = max(NARROWEST, min(WIDTH, PAGE // branches))
     for number, edge in enumerate(edges):
         box = f"{prefix}e{number}"
         start, end = f"{prefix}s{edge.start}", f"{prefix}s{edge.end}"
         if not edge.lines:
             graph.edge(start, end)
             continue
-        graph.node(box, _label(edge), shape="box", style="filled", fillcolor=PAPER, color=FAINT, penwidth="0.6")
+        graph.node(box, _label(edge, width), shape="box", style="filled", fillcolor=PAPER, color=FAINT, penwidth="0.6")
         graph.edge(start, box, arrowhead="none")
         graph.edge(box, end)
 
@@ -202,11 +208,11 @@ def _state(graph: graphviz.Digraph, name: str, state: State, *, last: bool) -> N
                        width="0.3", fixedsize="true", penwidth="1" if not last else "2.4")  # fmt: skip
 
 
-def _label(edge: Edge) -> str:
+def _label(edge: Edge, width: int) -> str:
     rows = []
     for line in edge.lines:
         indent = len(line) - len(line.lstrip())
-        rows += [_marked(text, edge.new) for text in wrapped(line, WIDTH, indent)]
+        rows += [_marked(text, edge.new) for text in wrapped(line, width, indent)]
     return html_rows(rows)
 
 
