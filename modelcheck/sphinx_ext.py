@@ -29,11 +29,12 @@ from modelcheck.options import Options
 from modelcheck.pipeline import check_claim, select_claims
 from modelcheck.protocol.model import Protocol
 from modelcheck.pygments_lexer import FlowLexer
+from modelcheck.render.key_schedule import key_schedule
 from modelcheck.render.ladder_rows import message_names
 from modelcheck.render.picture import MissingExtra, Picture
 from modelcheck.syntax import tree
 from modelcheck.syntax.load import parse, read_source
-from modelcheck.verdict import ClaimResult, Holds, NotSupported, PossibleAttack, Undecided, Vacuous, verdict_word
+from modelcheck.verdict import ClaimResult, NotSupported, PossibleAttack, Undecided, Vacuous, verdict_word
 
 if TYPE_CHECKING:
     from sphinx.addnodes import pending_xref
@@ -125,6 +126,7 @@ class _FlowDirective(SphinxDirective):
         """Yield a table of a protocol's claims, every claim a target; warn of those not as expected."""
         config = self.env.config
         rows: list[list[list[nodes.Node]]] = []
+        attacks: list[nodes.Node] = []
         for result in verdicts(spec, protocol, audit=config.flow_audit, budget=config.flow_budget):
             if not result.ok:
                 logger.warning("%s.%s: the verdict is %s; the spec expects %s", result.protocol, result.claim,
@@ -138,8 +140,10 @@ class _FlowDirective(SphinxDirective):
                 [_paragraph(nodes.inline("", verdict_word(result.verdict), classes=[f"flow-{_mark(result)}"]))],
                 [_paragraph(nodes.Text(", ".join(result.sources)))],
             ])  # fmt: skip
+            attacks += _attack(result)
         if rows:
-            yield _table(("claim", "statement", "verdict", "reproduces"), (16, 54, 16, 14), rows)
+            yield _table(("claim", "statement", "verdict", "reproduces"), (18, 50, 18, 14), rows)
+        yield from attacks
 
 
 class SpecDirective(SphinxDirective):
@@ -219,6 +223,7 @@ class ProtocolDirective(_FlowDirective):
             yield self.diagram(spec, protocol, "ladder")
             yield nodes.rubric("", "Role machines")
             yield from (self.diagram(spec, protocol, "machine", role.name) for role in protocol.roles)
+        if key_schedule(protocol):
             yield nodes.rubric("", "Key schedule")
             yield self.diagram(spec, protocol, "keys")
         if protocol.claims:
@@ -249,21 +254,29 @@ def _expected(result: ClaimResult) -> str:
 
 
 def _because(result: ClaimResult) -> Iterator[nodes.Node]:
-    """Yield why the verdict is what it is, as far as that fits into a table."""
+    """Yield what a verdict needs to be understood, in a sentence."""
     match result.verdict:
-        case PossibleAttack(steps, conclusion):
-            if result.reason:
-                yield _paragraph(nodes.Text(f"Attack: {result.reason}."))
-            if steps:
-                items = [nodes.list_item("", _paragraph(nodes.Text(step))) for step in steps]
-                yield nodes.enumerated_list("", *items, classes=["flow-steps"])
-            yield _paragraph(nodes.Text(conclusion))
+        case PossibleAttack() if result.reason:
+            yield _paragraph(nodes.Text(f"Attack: {result.reason}."))
         case Undecided(reason) | Vacuous(reason):
             yield _paragraph(nodes.Text(reason))
         case NotSupported(construct):
             yield _paragraph(nodes.Text(f"{construct} is not decided by this version"))
-        case Holds():
+        case _:
             return
+
+
+def _attack(result: ClaimResult) -> Iterator[nodes.Node]:
+    """Yield the steps of an attack; HTML shows them when the reader asks for them."""
+    if not isinstance(result.verdict, PossibleAttack):
+        return
+    title = f"Attack on {result.claim}"
+    yield nodes.raw("", f'<details class="flow-steps"><summary>{title}</summary>', format="html")
+    yield addnodes.only("", _paragraph(nodes.strong("", title)), expr="not html")
+    items = [nodes.list_item("", _paragraph(nodes.Text(step))) for step in result.verdict.steps]
+    yield nodes.enumerated_list("", *items, enumtype="arabic", prefix="", suffix=".")
+    yield _paragraph(nodes.Text(result.verdict.conclusion))
+    yield nodes.raw("", "</details>", format="html")
 
 
 def _paragraph(*children: nodes.Node) -> nodes.paragraph:

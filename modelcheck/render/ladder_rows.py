@@ -16,6 +16,10 @@ SEALING = frozenset(
 """The functions that hide all but their key."""
 
 
+DERIVES = ("let ", "stage ")
+"""How remarks on values that follow begin."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line of a message's contents; the names of messages are strong."""
@@ -193,8 +197,9 @@ def _merged(rows: tuple[Row, ...]) -> Iterator[Row]:
         match waiting, row:
             case Acts(role, texts), Acts(other, more) if role == other:
                 waiting = Acts(role, (*texts, *more))
-            case Across(text), Across(other) if text.startswith("let ") and other.startswith("let "):
-                waiting = Across(f"{text}, {other.removeprefix('let ')}")
+            case Across(text), Across(other) if text.startswith(DERIVES) and other.startswith(DERIVES):
+                goes_on = text.rfind("let ") > text.rfind("stage ")
+                waiting = Across(f"{text}, {other.removeprefix('let ') if goes_on else other}")
             case _:
                 if waiting is not None:
                     yield waiting

@@ -212,7 +212,7 @@ def _label(edge: Edge, width: int) -> str:
     rows = []
     for line in edge.lines:
         indent = len(line) - len(line.lstrip())
-        rows += [_marked(text, edge.new) for text in wrapped(line, width, indent)]
+        rows += [_marked(text, edge.new) for text in wrapped(line.replace(" }", "\u00a0}"), width, indent)]
     return html_rows(rows)
 
 

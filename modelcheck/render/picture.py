@@ -27,6 +27,8 @@ SIZE = 10
 CHARACTER = 6.03
 """Width of a character in points: all fonts of the list are 0.6 em wide, and texts are laid out by that figure."""
 LINE = 13
+SHRUNK = 0.7
+"""How far a page may shrink a picture, so that its texts can still be read."""
 
 INK, PAPER, FAINT, SHADE = "#1f2328", "#fffffe", "#626a73", "#eff1f3"
 DARK: Mapping[str, str] = {
@@ -154,19 +156,25 @@ def _finished(svg: str, title: str, description: str) -> str:
     head, _, body = svg.partition(">")
     alternative = f'<title id="{name}-t">{escape(title)}</title>\n<desc id="{name}-d">{escape(description)}</desc>'
     head += f' class="modelcheck-picture" id="{name}" role="img" aria-labelledby="{name}-t {name}-d"'
-    return f"{head}>\n{alternative}\n<style>{_style(name)}</style>{body}"
+    return f"{head}>\n{alternative}\n<style>{_style(name, svg)}</style>{body}"
 
 
-def _style(name: str) -> str:
-    """Return the rules that turn the colours of a picture, in a dark browser or on a page that says that it is dark."""
+def _style(name: str, svg: str) -> str:
+    """Return the rules that fit a picture into a page and turn its colours in the dark.
 
-    def rules(scope: str) -> str:
-        return "".join(
-            f'{scope}#{name} [{attribute}="{light}"]{{{attribute}:{dark}}}'
-            for light, dark in DARK.items() for attribute in ("fill", "stroke")
-        )  # fmt: skip
-
+    Dark is what the browser prefers, unless an element around the picture says ``data-theme="light"``, and what an
+    element around it says with ``data-theme="dark"``, as the themes of documentation do.
+    """
+    used = [(f"--c{index}", light, dark) for index, (light, dark) in enumerate(DARK.items()) if light in svg]
+    inked = "".join(
+        f'#{name} [{attribute}="{light}"]{{{attribute}:var({variable},{light})}}'
+        for variable, light, _ in used for attribute in ("fill", "stroke") if f'{attribute}="{light}"' in svg
+    )  # fmt: skip
+    turned = "".join(f"{variable}:{dark};" for variable, _, dark in used)
+    width = re.search(r'width="(\d+)pt"', svg)
+    narrowest = round(int(width[1]) * SHRUNK) if width else 0
     return (
-        f"#{name}{{max-width:100%;height:auto}}"
-        f"@media (prefers-color-scheme:dark){{{rules(':root:not([data-theme=light]) ')}}}"
+        f"#{name}{{max-width:100%;min-width:{narrowest}pt;height:auto}}{inked}"
+        f'@media (prefers-color-scheme:dark){{:root:not(:has([data-theme="light"])) #{name}{{{turned}}}}}'
+        f'[data-theme="dark"] #{name}{{{turned}}}'
     )

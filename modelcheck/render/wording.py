@@ -148,11 +148,13 @@ def _names(names: Iterable[tree.Name]) -> str:
 def wrapped(text: str, width: int, indent: int = 0, hanging: int = 4) -> list[str]:
     """Return a text in lines of at most ``width`` characters, broken at blanks and behind opening brackets.
 
+    A no-break space stays where it is.
+
     >>> wrapped("hkdf_extract(derived(early), g^(x*y))", 24)
     ['hkdf_extract(derived(', '    early), g^(x*y))']
     """
     lines, line, margin = [], " " * indent, " " * (indent + hanging)
-    for piece in re.findall(r"\s*[^\s(]*\(?", text.strip()):
+    for piece in re.findall(r" *[^ (]*\(?", text.strip()):
         if line.strip() and len(line) + len(piece.rstrip()) > width:
             lines.append(line.rstrip())
             line = margin + piece.lstrip()
