@@ -17,7 +17,6 @@ from docutils.parsers.rst import directives
 from sphinx import addnodes
 from sphinx.domains import Domain, ObjType
 from sphinx.roles import XRefRole
-from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.logging import getLogger
 from sphinx.util.nodes import make_id, make_refnode
@@ -297,29 +296,24 @@ def _row(cells: Sequence[Sequence[nodes.Node]]) -> nodes.row:
 # ------------------------------------------------------------------------------------------------ pictures
 
 
-class DrawDiagrams(SphinxPostTransform):
-    """Turns diagrams into what the builder can show: SVG in HTML, PDF in LaTeX, text elsewhere."""
+def draw_diagrams(app: Sphinx, document: nodes.document, _: str) -> None:
+    """Turn diagrams into what the builder can show: SVG in HTML, PDF in LaTeX, text elsewhere."""
+    for node in list(document.findall(diagram)):
+        node.replace_self(_drawn(app.builder, node))
 
-    default_priority = 200
 
-    def run(self, **_: Any) -> None:
-        """Replace every diagram of the document."""
-        for node in list(self.document.findall(diagram)):
-            node.replace_self(self._drawn(node))
-
-    def _drawn(self, node: diagram) -> nodes.Node:
-        picture: Picture | None = node["picture"]
-        builder = self.app.builder
-        if picture is not None and builder.format == "html":
-            return nodes.raw("", f'<div class="flow-diagram">{picture.svg()}</div>', format="html")
-        if picture is not None and builder.format == "latex":
-            data = picture.render("pdf")
-            name = f"flow-{sha256(data).hexdigest()[:16]}.pdf"
-            (Path(builder.outdir) / name).write_bytes(data)
-            return nodes.raw(
-                "", f"\\begin{{center}}\\sphinxincludegraphics{{{{{name[:-4]}}}.pdf}}\\end{{center}}", format="latex"
-            )
-        return nodes.literal_block(node["text"], node["text"], language="text")
+def _drawn(builder: Builder, node: diagram) -> nodes.Node:
+    picture: Picture | None = node["picture"]
+    if picture is not None and builder.format == "html":
+        return nodes.raw("", f'<div class="flow-diagram">{picture.svg()}</div>', format="html")
+    if picture is not None and builder.format == "latex":
+        data = picture.render("pdf")
+        name = f"flow-{sha256(data).hexdigest()[:16]}"
+        (Path(builder.outdir) / f"{name}.pdf").write_bytes(data)
+        return nodes.raw(
+            "", f"\\begin{{center}}\\sphinxincludegraphics{{{{{name}}}.pdf}}\\end{{center}}", format="latex"
+        )
+    return nodes.literal_block(node["text"], node["text"], language="text")
 
 
 # ------------------------------------------------------------------------------------------------ the domain
@@ -401,7 +395,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect the domain, the lexer and the drawing of diagrams."""
     app.add_domain(FlowDomain)
     app.add_node(diagram)
-    app.add_post_transform(DrawDiagrams)
+    app.connect("doctree-resolved", draw_diagrams)
     app.add_lexer("flow", FlowLexer)
     app.add_config_value("flow_audit", False, "env", types=frozenset({bool}))
     app.add_config_value("flow_budget", Options().budget, "env", types=frozenset({int}))

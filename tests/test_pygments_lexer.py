@@ -25,7 +25,7 @@ def test_packaged_specs_have_no_unknown_token_and_keep_their_text(path: Path) ->
     text = path.read_text(encoding="utf-8")
     found = list(FlowLexer(stripnl=False, ensurenl=False).get_tokens(text))
     assert "".join(value for _, value in found) == text
-    assert [value for kind, value in found if kind in Error] == []
+    assert [value for kind, value in found if kind is Error] == []
 
 
 def test_every_word_of_the_language_is_in_the_tables() -> None:
