@@ -63,7 +63,7 @@ class _FlowDirective(SphinxDirective):
     """A directive about one protocol of a spec."""
 
     required_arguments = 1
-    option_spec: ClassVar[dict[str, Any]] = {"file": directives.unchanged_required}
+    option_spec: ClassVar[dict[str, Any]] = {"file": directives.unchanged_required, "no-index": directives.flag}
 
     def run(self) -> list[nodes.Node]:
         """Return what the directive shows; whatever is wrong with the spec is an error at its place."""
@@ -99,13 +99,15 @@ class _FlowDirective(SphinxDirective):
         """Yield the nodes of the directive."""
         raise NotImplementedError
 
-    def target(self, kind: str, name: str) -> nodes.target:
-        """Return a target that roles can link to."""
+    def target(self, kind: str, name: str) -> tuple[nodes.Node, ...]:
+        """Return a target that roles can link to, nothing if the directive says ``:no-index:``."""
+        if "no-index" in self.options:
+            return ()
         identifier = make_id(self.env, self.state.document, f"flow-{kind}", name)
         node = nodes.target("", "", ids=[identifier])
         self.state.document.note_explicit_target(node)
         self.domain_.note(kind, name, identifier, self.get_location())
-        return node
+        return (node,)
 
     def diagram(self, spec: Spec, protocol: Protocol, kind: Kind, role: str | None = None) -> nodes.Node:
         """Return the node of a diagram."""
@@ -134,7 +136,7 @@ class _FlowDirective(SphinxDirective):
             target = self.target("claim", f"{protocol.name}.{result.claim}")
             text = " ".join(result.text.split())
             rows.append([
-                [_paragraph(target, nodes.strong("", result.claim))],
+                [_paragraph(*target, nodes.strong("", result.claim))],
                 [_paragraph(nodes.literal(text, text)), *_because(result)],
                 [_paragraph(nodes.inline("", verdict_word(result.verdict), classes=[f"flow-{_mark(result)}"]))],
                 [_paragraph(nodes.Text(", ".join(result.sources)))],
@@ -205,12 +207,13 @@ class ProtocolDirective(_FlowDirective):
 
     def show(self, spec: Spec, protocol: Protocol) -> Iterator[nodes.Node]:
         """Yield title, sources, lines, pictures and claims of a protocol."""
-        yield self.target("protocol", protocol.name)
-        yield addnodes.index(
-            entries=[("single", f"{protocol.name} (protocol)", self.domain_.id_of(protocol.name), "", None)]
-        )
+        yield from self.target("protocol", protocol.name)
+        if "no-index" not in self.options:
+            place = self.domain_.id_of(protocol.name)
+            yield addnodes.index(entries=[("single", f"{protocol.name} (protocol)", place, "", None)])
         for kind, names in (("role", [role.name for role in protocol.roles]), ("message", message_names(protocol))):
-            yield from (self.target(kind, f"{protocol.name}.{name}") for name in names)
+            for name in names:
+                yield from self.target(kind, f"{protocol.name}.{name}")
         if protocol.title:
             yield _paragraph(nodes.emphasis("", protocol.title))
         if protocol.sources:

@@ -146,7 +146,7 @@ def _lanes(protocol: Protocol) -> tuple[Lane, ...]:
     lanes = []
     for role in protocol.roles:
         parts = (("is", role.own), ("given", role.given), ("hosts", role.hosts))
-        about = [f"{word} {', '.join(v.name for v in names)}" for word, names in parts if names]
+        about = [f"{word} {', '.join(dict.fromkeys(v.name for v in names))}" for word, names in parts if names]
         lanes.append(Lane(role.name, ", ".join(about)))
     return tuple(lanes)
 

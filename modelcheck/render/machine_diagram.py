@@ -177,7 +177,7 @@ def _mentions_message(term: Term) -> bool:
 def _draw(graph: graphviz.Digraph, prefix: str, machine: RoleMachine, edges: Sequence[Edge]) -> None:
     role = machine.role
     parts = (("is", role.own), ("given", role.given), ("hosts", role.hosts))
-    about = " ".join(f"{word} {', '.join(v.name for v in names)}" for word, names in parts if names)
+    about = " ".join(f"{word} {', '.join(dict.fromkeys(v.name for v in names))}" for word, names in parts if names)
     graph.attr(label=f"<{html_text(role.name, strong=True)} {html_text(about)}>", color=FAINT, style="rounded",
                fontcolor=INK, margin="12")  # fmt: skip
     for index in sorted({0, *(edge.start for edge in edges), *(edge.end for edge in edges)}):
