@@ -13,16 +13,20 @@ from typing import Literal, TypeAlias, assert_never, get_args
 
 from modelcheck.diagnostics import did_you_mean
 from modelcheck.machines.machine import RoleMachine
-from modelcheck.pipeline import Library, open_library
+from modelcheck.options import Options
+from modelcheck.pipeline import Library, check_claim, open_library, select_claims
 from modelcheck.protocol.model import Protocol
 from modelcheck.render import key_schedule, ladder_rows, machine_diagram
 from modelcheck.render import ladder as ladder_picture
+from modelcheck.render.attack_rows import attack_ladder, attack_picture
 from modelcheck.render.ladder_text import render_ladder
 from modelcheck.render.machine import render_machine
 from modelcheck.render.picture import Format, Picture
+from modelcheck.verdict import Attack, ClaimResult, verdict_word
 
 Kind: TypeAlias = Literal["ladder", "machine", "keys"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+"""The kinds of diagrams that a protocol has; an attack belongs to a claim."""
 
 
 class NoDiagram(Exception):
@@ -34,7 +38,7 @@ class Diagram:
     """A diagram of a protocol, as text and as a picture; notebooks show the picture."""
 
     protocol: str
-    kind: Kind
+    kind: Kind | Literal["attack"]
     text: str
     _draw: Callable[[], Picture]
 
@@ -93,6 +97,36 @@ class Spec:
         """Return the key schedule of a protocol."""
         return draw(self.library, self.protocol(protocol), "keys")
 
+    def diagram(
+        self,
+        kind: Kind | Literal["attack"],
+        protocol: str | None = None,
+        role: str | None = None,
+        claim: str | None = None,
+    ) -> Diagram:
+        """Return a diagram of any kind; raise NoDiagram if there is none, or a name does not go with its kind."""
+        if kind == "attack":
+            if claim is None or role is not None:
+                raise NoDiagram("an attack is drawn for a claim: use --kind attack with --claim, without --role")
+            return self.attack(claim, protocol)
+        if claim is not None:
+            raise NoDiagram("only an attack is drawn for a claim: use --kind attack with --claim")
+        return draw(self.library, self.protocol(protocol), kind, role)
+
+    def attack(self, claim: str, protocol: str | None = None) -> Diagram:
+        """Return the attack on a claim, named by its label or ``protocol.label``; the claim is checked for it."""
+        tasks = [task for task in select_claims(self.library, [self.path], claim)
+                 if protocol is None or task.protocol == protocol]  # fmt: skip
+        if not tasks:
+            labels = [f"{t.protocol}.{t.claim}" for t in select_claims(self.library, [self.path])]
+            hint = did_you_mean(claim, [*labels, *(label.rpartition(".")[2] for label in labels)])
+            raise NoDiagram(f"no claim is called `{claim}`" + (f"; {hint}" if hint else ""))
+        if len(tasks) > 1:
+            raise NoDiagram(
+                f"several claims are called `{claim}`: {', '.join(f'{t.protocol}.{t.claim}' for t in tasks)}"
+            )
+        return draw_attack(check_claim(tasks[0], Options(audit=False)))
+
 
 def open_spec(path: str | Path) -> Spec:
     """Return a spec file; raise SpecRejected with everything that is wrong with it."""
@@ -119,6 +153,16 @@ def draw(library: Library, protocol: Protocol, kind: Kind, role: str | None = No
             return Diagram(protocol.name, kind, text, lambda: key_schedule.picture(protocol))
         case _:
             assert_never(kind)
+
+
+def draw_attack(result: ClaimResult) -> Diagram:
+    """Return the attack that refutes a claim; raise NoDiagram if the verdict is another."""
+    attack = result.verdict
+    if not isinstance(attack, Attack):
+        raise NoDiagram(f"there is no attack to draw: the verdict on `{result.protocol}.{result.claim}` is "
+                        f"{verdict_word(attack)}")  # fmt: skip
+    text = render_ladder(attack_ladder(result, attack))
+    return Diagram(result.protocol, "attack", text, lambda: attack_picture(result, attack))
 
 
 def _machines(library: Library, protocol: Protocol, role: str | None) -> tuple[RoleMachine, ...]:

@@ -23,7 +23,7 @@ from sphinx.util.nodes import make_id, make_refnode
 
 from modelcheck import __version__
 from modelcheck.diagnostics import SpecRejected, did_you_mean, render_diagnostic
-from modelcheck.diagram import Diagram, Kind, NoDiagram, Spec, draw, open_spec
+from modelcheck.diagram import Diagram, Kind, NoDiagram, Spec, draw, draw_attack, open_spec
 from modelcheck.options import Options
 from modelcheck.pipeline import check_claim, select_claims
 from modelcheck.protocol.model import Protocol
@@ -33,7 +33,7 @@ from modelcheck.render.ladder_rows import message_names
 from modelcheck.render.picture import MissingExtra, Picture
 from modelcheck.syntax import tree
 from modelcheck.syntax.load import parse, read_source
-from modelcheck.verdict import ClaimResult, NotSupported, PossibleAttack, Undecided, Vacuous, verdict_word
+from modelcheck.verdict import Attack, BoundedSearch, ClaimResult, NotSupported, Undecided, Vacuous, verdict_word
 
 if TYPE_CHECKING:
     from sphinx.addnodes import pending_xref
@@ -111,7 +111,10 @@ class _FlowDirective(SphinxDirective):
 
     def diagram(self, spec: Spec, protocol: Protocol, kind: Kind, role: str | None = None) -> nodes.Node:
         """Return the node of a diagram."""
-        drawn = draw(spec.library, protocol, kind, role)
+        return self.node(draw(spec.library, protocol, kind, role))
+
+    def node(self, drawn: Diagram) -> nodes.Node:
+        """Return the node of what was drawn."""
         node = diagram(text=drawn.text, picture=self._picture(drawn))
         self.set_source_info(node)
         return node
@@ -141,10 +144,23 @@ class _FlowDirective(SphinxDirective):
                 [_paragraph(nodes.inline("", verdict_word(result.verdict), classes=[f"flow-{_mark(result)}"]))],
                 [_paragraph(nodes.Text(", ".join(result.sources)))],
             ])  # fmt: skip
-            attacks += _attack(result)
+            attacks += self.unfolded(result)
         if rows:
             yield _table(("claim", "statement", "verdict", "reproduces"), (18, 50, 18, 14), rows)
         yield from attacks
+
+    def unfolded(self, result: ClaimResult) -> Iterator[nodes.Node]:
+        """Yield an attack with its steps; HTML shows them when the reader asks for them."""
+        if not isinstance(result.verdict, Attack):
+            return
+        title = f"Attack on {result.claim}"
+        yield nodes.raw("", f'<details class="flow-steps"><summary>{title}</summary>', format="html")
+        yield addnodes.only("", _paragraph(nodes.strong("", title)), expr="not html")
+        yield self.node(draw_attack(result))
+        items = [nodes.list_item("", _paragraph(nodes.Text(step.text))) for step in result.verdict.steps]
+        yield nodes.enumerated_list("", *items, enumtype="arabic", prefix="", suffix=".")
+        yield _paragraph(nodes.Text(result.verdict.conclusion))
+        yield nodes.raw("", "</details>", format="html")
 
 
 class SpecDirective(SphinxDirective):
@@ -184,6 +200,20 @@ class KeysDirective(_FlowDirective):
     def show(self, spec: Spec, protocol: Protocol) -> Iterator[nodes.Node]:
         """Yield the key schedule."""
         yield self.diagram(spec, protocol, "keys")
+
+
+class AttackDirective(_FlowDirective):
+    """``flow:attack``: the attack on a claim, which is named as ``protocol.label``."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the attack; a claim that is not refuted is an error."""
+        protocol, _, claim = self.arguments[0].rpartition(".")
+        try:
+            return [self.node(self._spec().attack(claim, protocol))]
+        except SpecRejected as rejected:
+            raise self.error("\n\n".join(map(render_diagnostic, rejected.diagnostics))) from None
+        except NoDiagram as problem:
+            raise self.error(str(problem)) from None
 
 
 class SourceDirective(_FlowDirective):
@@ -258,27 +288,18 @@ def _expected(result: ClaimResult) -> str:
 def _because(result: ClaimResult) -> Iterator[nodes.Node]:
     """Yield what a verdict needs to be understood, in a sentence."""
     match result.verdict:
-        case PossibleAttack() if result.reason:
+        case Attack() if result.reason:
             yield _paragraph(nodes.Text(f"Attack: {result.reason}."))
+        case BoundedSearch(sessions, _, conclusion):
+            yield _paragraph(
+                nodes.Text(f"No attack with up to {sessions} sessions of each role; not excluded: {conclusion}")
+            )
         case Undecided(reason) | Vacuous(reason):
             yield _paragraph(nodes.Text(reason))
         case NotSupported(construct):
             yield _paragraph(nodes.Text(f"{construct} is not decided by this version"))
         case _:
             return
-
-
-def _attack(result: ClaimResult) -> Iterator[nodes.Node]:
-    """Yield the steps of an attack; HTML shows them when the reader asks for them."""
-    if not isinstance(result.verdict, PossibleAttack):
-        return
-    title = f"Attack on {result.claim}"
-    yield nodes.raw("", f'<details class="flow-steps"><summary>{title}</summary>', format="html")
-    yield addnodes.only("", _paragraph(nodes.strong("", title)), expr="not html")
-    items = [nodes.list_item("", _paragraph(nodes.Text(step))) for step in result.verdict.steps]
-    yield nodes.enumerated_list("", *items, enumtype="arabic", prefix="", suffix=".")
-    yield _paragraph(nodes.Text(result.verdict.conclusion))
-    yield nodes.raw("", "</details>", format="html")
 
 
 def _paragraph(*children: nodes.Node) -> nodes.paragraph:
@@ -332,7 +353,7 @@ class FlowDomain(Domain):
     }
     directives: ClassVar[dict[str, Any]] = {
         "spec": SpecDirective, "protocol": ProtocolDirective, "ladder": LadderDirective, "machine": MachineDirective,
-        "keys": KeysDirective, "source": SourceDirective, "claims": ClaimsDirective,
+        "keys": KeysDirective, "attack": AttackDirective, "source": SourceDirective, "claims": ClaimsDirective,
     }  # fmt: skip
     roles: ClassVar[dict[str, Any]] = {kind: XRefRole(warn_dangling=True) for kind in object_types}
     initial_data: ClassVar[dict[str, Any]] = {"objects": {}}

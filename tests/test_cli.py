@@ -337,6 +337,12 @@ def test_the_format_can_be_said(run: Run, hello: str) -> None:
     assert Path("picture").read_text(encoding="utf-8") == run("diagram", hello, "--format", "dot").out
 
 
+def test_an_attack_is_drawn(run: Run, hello: str) -> None:
+    code, out, err = run("diagram", hello, "--kind", "attack", "--claim", "exponent_lost")
+    assert (code, err) == (0, "")
+    assert "Attack on hello.exponent_lost" in out
+
+
 def test_other_protocols_of_the_spec_are_named(run: Run) -> None:
     Path("two.flow").write_text(starting_spec("one") + "variant two of one\n  replace let k = kdf(g^(x*y))\n")
     assert run("diagram", "two.flow", "-o", "a.txt").err == "drawn: one; with --protocol also two\n"
@@ -352,6 +358,7 @@ def test_other_protocols_of_the_spec_are_named(run: Run) -> None:
             ("--role", "Client"),
             "Error: only the machine of a role can be drawn on its own: use --kind machine with --role",
         ),
+        (("--kind", "attack"), "Error: an attack is drawn for a claim: use --kind attack with --claim, without --role"),
         (("-o", "a.jpeg"), "Error: there is no format for files that end in `.jpeg`; use --format"),
     ],
 )

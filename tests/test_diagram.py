@@ -12,7 +12,10 @@ from modelcheck.diagram import KINDS, Kind, NoDiagram, open_spec
 from modelcheck.render.picture import MissingExtra
 from tests.support import SIGNED
 
-TWO = SIGNED + "  c: secret k at Client\nvariant q of p\n  drop Proof\nclaims\n  c: expect attack\n"
+TWO = (
+    SIGNED
+    + "  c: secret k at Client\n  lost: secret k at Client despite leak of x expect attack\nvariant q of p\n  drop Proof\nclaims\n  c: expect attack\n"
+)
 SIDE_BY_SIDE = TWO + 'compose both of p, q sharing signing "p beside q"\nclaims\n  d: reachable p.Client accepts\n'
 
 
@@ -65,6 +68,30 @@ def test_names_that_do_not_exist(spec: Path) -> None:
         found.machine(role="Servr")
     with pytest.raises(NoDiagram, match=r"`p` has no role `Zoe`; its roles are Client, Server"):
         found.machine(role="Zoe")
+
+
+def test_an_attack_is_drawn_for_a_claim(spec: Path) -> None:
+    found = open_spec(spec)
+    attack = found.attack("p.lost")
+    assert (attack.protocol, attack.kind) == ("p", "attack")
+    assert attack.text == found.diagram("attack", "p", claim="lost").text
+    assert "Attack on p.lost" in attack.text
+    assert attack._repr_svg_().startswith("<svg ")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "attack", "claim": "lots"}, r"no claim is called `lots`; did you mean `lost`\?"),
+        ({"kind": "attack", "claim": "c"}, "several claims are called `c`: p.c, q.c"),
+        ({"kind": "attack", "claim": "p.c"}, "there is no attack to draw: the verdict on `p.c` is holds"),
+        ({"kind": "attack"}, "an attack is drawn for a claim: use --kind attack with --claim"),
+        ({"kind": "keys", "claim": "c"}, "only an attack is drawn for a claim"),
+    ],
+)
+def test_attacks_that_cannot_be_drawn(spec: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(NoDiagram, match=message):
+        open_spec(spec).diagram(**options)
 
 
 @pytest.mark.parametrize("package", ["graphviz", "pygraphviz"])

@@ -58,6 +58,9 @@ See :flow:protocol:`p`, :flow:claim:`p.lost`, :flow:message:`p.Reply` and :flow:
 
 .. flow:claims:: q
    :file: p.flow
+
+.. flow:attack:: p.lost
+   :file: p.flow
 """
 
 
@@ -104,7 +107,7 @@ def test_html_shows_lines_pictures_and_verdicts(build: Build) -> None:
     built = build("html", "-W")
     assert (built.code, built.warnings) == (0, "")
     page = built.pages["index"]
-    assert page.count("<svg ") == 4
+    assert page.count("<svg ") == 5
     assert "<title id=" in page
     assert [
         text
@@ -112,7 +115,7 @@ def test_html_shows_lines_pictures_and_verdicts(build: Build) -> None:
         if text not in page
     ] == []
     assert '<span class="flow-holds">holds (not audited)</span>' in page
-    assert '<span class="flow-possible-attack">possible attack</span>' in page
+    assert '<span class="flow-attack">attack</span>' in page
     assert "Attack: one exponent is enough." in page
     assert "<summary>Attack on lost</summary>" in page
     assert "AB-01" in page
@@ -146,7 +149,7 @@ def test_latex_takes_pictures_as_pdf(build: Build, tmp_path: Path) -> None:
     assert (built.code, built.warnings) == (0, "")
     (text,) = (page for name, page in built.pages.items() if name == "test")
     names = re.findall(r"\\sphinxincludegraphics\{\{(flow-[0-9a-f]{16})\}\.pdf\}", text)
-    assert len(names) == 7
+    assert len(names) == 10
     assert all((tmp_path / "latex" / f"{name}.pdf").read_bytes().startswith(b"%PDF") for name in names)
 
 
@@ -154,10 +157,8 @@ def test_a_verdict_that_is_not_expected_is_a_warning(build: Build) -> None:
     broken = SPEC.replace('expect attack "one exponent is enough"', "")
     built = build("html", "-W", p=broken)
     assert built.code == 1
-    assert (
-        "index.rst:6: WARNING: p.lost: the verdict is possible attack; the spec expects that it holds" in built.warnings
-    )
-    assert '<span class="flow-unexpected">possible attack</span>' in build("html", p=broken).pages["index"]
+    assert "index.rst:6: WARNING: p.lost: the verdict is attack; the spec expects that it holds" in built.warnings
+    assert '<span class="flow-unexpected">attack</span>' in build("html", p=broken).pages["index"]
 
 
 def test_an_edited_spec_rebuilds_its_pages_and_no_others(build: Build) -> None:
@@ -183,6 +184,11 @@ def test_parallel_reading_finds_the_same_things(build: Build) -> None:
         (".. flow:ladder:: p\n", "name the spec: `:file: path` here, or `{flow:spec} path` above"),
         (".. flow:ladder:: p\n   :file: none.flow\n", "cannot be read: No such file or directory"),
         (".. flow:machine:: p\n   :file: p.flow\n   :role: Clint\n", "`p` has no role `Clint`; did you mean `Client`?"),
+        (
+            ".. flow:attack:: p.secrecy\n   :file: p.flow\n",
+            "there is no attack to draw: the verdict on `p.secrecy` is holds",
+        ),
+        (".. flow:attack:: p.loss\n   :file: p.flow\n", "no claim is called `loss`; did you mean `lost`?"),
         (":flow:claim:`p.loss`\n", "there is no claim `p.loss`; did you mean `p.lost`?"),
         (":flow:message:`p.Nothing`\n", "there is no message `p.Nothing` in these pages"),
     ],

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from modelcheck.render.canvas import Box, Sheet, Stroke, Text
-from modelcheck.render.ladder_rows import Across, Acts, End, Frame, Ladder, Line, Message, Part, Row, Sealed
+from modelcheck.render.ladder_rows import Across, Acts, Broken, End, Frame, Ladder, Line, Message, Part, Row, Sealed
 from modelcheck.render.picture import CHARACTER, FAINT, INK, LINE, PAPER, PENS, SHADE, Pen, Picture
 from modelcheck.render.wording import wrapped
 
@@ -22,15 +22,18 @@ WIDEST, WIDEST_OF_MANY = 62, 42
 
 
 def picture(ladder: Ladder) -> Picture:
-    """Return the picture of a ladder."""
-    drawing = _Drawing(ladder)
-    drawing.draw()
+    """Return the picture of a protocol's message flow."""
     roles = ", ".join(lane.role for lane in ladder.lanes)
     sent = sum(isinstance(row, Message) for row in ladder.rows)
-    return Picture(
-        drawing.sheet.dot(ladder.protocol), "nop", f"Message flow of {ladder.protocol}",
-        f"{ladder.title or ladder.protocol}: roles {roles}; {sent} transmissions, from top to bottom. "
-        + " ".join(_spoken(ladder.rows)))  # fmt: skip
+    described = f"{ladder.title or ladder.protocol}: roles {roles}; {sent} transmissions, from top to bottom. "
+    return drawn(ladder, f"Message flow of {ladder.protocol}", described + " ".join(_spoken(ladder.rows)))
+
+
+def drawn(ladder: Ladder, title: str, description: str) -> Picture:
+    """Return the picture of a ladder under a title, with a description for those who do not see it."""
+    drawing = _Drawing(ladder)
+    drawing.draw()
+    return Picture(drawing.sheet.dot(ladder.protocol), "nop", title, description)
 
 
 def keys(ladder: Ladder) -> tuple[str, ...]:
@@ -175,6 +178,8 @@ class _Drawing:
                 return self._end(role, verb, y)
             case Across(text):
                 return self._across(text, y)
+            case Broken(text):
+                return self._broken(text, y)
             case Frame():
                 return self._frame(row, y)
             case _:
@@ -251,6 +256,18 @@ class _Drawing:
             self._cover(middle - width / 2 - 2, y, width + 4, LINE)
             y += LINE
         return y
+
+    def _broken(self, text: str, y: float) -> float:
+        ends = self.lanes.values()
+        span = max(ends) - min(ends)
+        lines = self._wrapped(text, room=max(self.room, int(span / CHARACTER) - 4))
+        width, height = max(map(len, lines)) * CHARACTER + 2 * PAD, len(lines) * LINE + 8
+        x = (min(ends) + max(ends) - width) / 2
+        self.sheet.boxes.append(Box(x, y, width, height, INK, PAPER, rings=2))
+        for index, line in enumerate(lines):
+            self.sheet.texts.append(Text(x + PAD, y + 4 + index * LINE, line, strong=True))
+        self._cover(x - 4, y - 4, width + 8, height + 8)
+        return y + height + 4
 
     def _frame(self, row: Frame, y: float) -> float:
         if row.edge == "bottom":

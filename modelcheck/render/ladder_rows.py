@@ -77,6 +77,13 @@ class Across:
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """What an attack achieves."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """The edge of a block of branches: its top, the border between its branches, or its bottom."""
 
@@ -84,7 +91,7 @@ class Frame:
     text: str = ""
 
 
-Row: TypeAlias = Message | Acts | End | Across | Frame
+Row: TypeAlias = Message | Acts | End | Across | Broken | Frame
 
 
 @dataclass(frozen=True, slots=True)
