@@ -18,7 +18,7 @@ from modelcheck.pipeline import Library, check_claim, open_library, select_claim
 from modelcheck.protocol.model import Protocol
 from modelcheck.render import key_schedule, ladder_rows, machine_diagram
 from modelcheck.render import ladder as ladder_picture
-from modelcheck.render.attack_rows import attack_ladder, attack_picture
+from modelcheck.render.attack_rows import attack_picture, attack_text
 from modelcheck.render.ladder_text import render_ladder
 from modelcheck.render.machine import render_machine
 from modelcheck.render.picture import Format, Picture
@@ -161,8 +161,7 @@ def draw_attack(result: ClaimResult) -> Diagram:
     if not isinstance(attack, Attack):
         raise NoDiagram(f"there is no attack to draw: the verdict on `{result.protocol}.{result.claim}` is "
                         f"{verdict_word(attack)}")  # fmt: skip
-    text = render_ladder(attack_ladder(result, attack))
-    return Diagram(result.protocol, "attack", text, lambda: attack_picture(result, attack))
+    return Diagram(result.protocol, "attack", attack_text(result, attack), lambda: attack_picture(result, attack))
 
 
 def _machines(library: Library, protocol: Protocol, role: str | None) -> tuple[RoleMachine, ...]:

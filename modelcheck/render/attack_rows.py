@@ -6,11 +6,15 @@ import re
 from collections.abc import Iterator
 
 from modelcheck.render.ladder import drawn
-from modelcheck.render.ladder_rows import Acts, Broken, End, Ladder, Lane, Line, Message, Row
+from modelcheck.render.ladder_rows import Acts, Broken, End, Ladder, Lane, Line, Message, Row, merged
+from modelcheck.render.ladder_text import WIDTH, render_ladder
 from modelcheck.render.picture import Picture
+from modelcheck.render.wording import wrapped
 from modelcheck.verdict import Attack, AttackStep, ClaimResult
 
 ATTACKER = "attacker"
+MOST_LANES = 3
+"""Lanes that fit on a page of text."""
 DEED = re.compile(r"(?:^|,? )(?:and )?(?=(?:receives|sends|recalls|keeps|picks|accepts|stops)\b)")
 ORIGIN = re.compile(r" (relayed from step \d+|replayed from step \d+|from the attacker)$")
 
@@ -20,9 +24,19 @@ def attack_ladder(result: ClaimResult, attack: Attack) -> Ladder:
     lanes = [Lane(s.label, s.description.removeprefix(s.label).strip()) for s in attack.sessions]
     half = (len(lanes) + 1) // 2
     lanes.insert(half, Lane(ATTACKER, "carries all messages"))
-    rows = [row for number, step in enumerate(attack.steps, 1) for row in _rows(number, step)]
+    rows = merged(row for number, step in enumerate(attack.steps, 1) for row in _rows(number, step))
     title = f"Attack on {result.protocol}.{result.claim}" + (f": {result.reason}" if result.reason else "")
     return Ladder(result.protocol, title, tuple(lanes), (*rows, Broken(attack.conclusion)))
+
+
+def attack_text(result: ClaimResult, attack: Attack) -> str:
+    """Return an attack as text: a ladder, or its numbered steps where there are more sessions than a page is wide."""
+    ladder = attack_ladder(result, attack)
+    if len(ladder.lanes) <= MOST_LANES:
+        return render_ladder(ladder)
+    steps = (line for number, step in enumerate(attack.steps, 1)
+             for line in wrapped(f"{number}. {step.text}", WIDTH, 1 if number > 9 else 2))  # fmt: skip
+    return "\n".join([ladder.title, "", *steps, "", *wrapped(attack.conclusion, WIDTH, hanging=0)])
 
 
 def attack_picture(result: ClaimResult, attack: Attack) -> Picture:

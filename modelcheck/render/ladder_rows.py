@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -130,7 +130,7 @@ def ladder(protocol: Protocol) -> Ladder:
         rows.append(Across(f"after {protocol.continued[-1]}, in the same session"))
     elif protocol.beside:
         rows.append(Across(f"after {', '.join(one.name for one in protocol.beside)}, in a new session"))
-    rows += _merged(tuple(_rows(protocol.written[-1].statements)))
+    rows += merged(tuple(_rows(protocol.written[-1].statements)))
     return Ladder(protocol.name, protocol.title, _lanes(protocol), tuple(rows))
 
 
@@ -197,7 +197,7 @@ def _block(block: tree.Alt) -> Iterator[Row]:
     yield Frame("bottom")
 
 
-def _merged(rows: tuple[Row, ...]) -> Iterator[Row]:
+def merged(rows: Iterable[Row]) -> Iterator[Row]:
     """Yield the rows, what one role does in a row as one, and what follows in a row as one."""
     waiting: Row | None = None
     for row in rows:

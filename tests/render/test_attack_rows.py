@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from modelcheck.render.attack_rows import attack_ladder, attack_picture
+from modelcheck.render.attack_rows import attack_ladder, attack_picture, attack_text
 from modelcheck.render.ladder_rows import Acts, Broken, End, Line, Message
 from modelcheck.render.ladder_text import WIDTH, render_ladder
-from modelcheck.verdict import Attack, ClaimResult
+from modelcheck.verdict import Attack, AttackSession, AttackStep, ClaimResult
 from tests.render import drawn
+from tests.render.results import HOLDS
 from tests.support import results
 
 LOWE = """\
@@ -70,6 +73,40 @@ def test_every_step_is_numbered_once(found: dict[str, ClaimResult], claim: str) 
     assert max(map(len, text.splitlines())) <= WIDTH
     for number in range(1, len(attack(result).steps) + 1):
         assert text.count(f"| {number}. ") == 1
+
+
+def test_more_sessions_than_a_page_is_wide_are_told_in_steps() -> None:
+    sessions = tuple(AttackSession(f"A #{n}", "A", ("A",), f"A #{n} of A") for n in range(1, 4))
+    steps = tuple(
+        AttackStep("session", s.label, f"{s.description} sends Hello", (), ("Hello",), ()) for s in sessions * 4
+    )
+    many = Attack(sessions, steps, "That is all.")
+    told = attack_text(replace(HOLDS, protocol="p", claim="c", reason="many"), many).splitlines()
+    assert told[:3] == ["Attack on p.c: many", "", "  1. A #1 of A sends Hello"]
+    assert told[-3:] == [" 12. A #3 of A sends Hello", "", "That is all."]
+
+
+def test_what_a_session_does_in_a_row_is_one_note() -> None:
+    session = AttackSession("A #1", "A", ("A",), "A #1 of A")
+    steps = (
+        AttackStep(
+            "session",
+            "A #1",
+            "A #1 of A recalls psk, key, picks fast, accepts stage 1 and sends Hello, Bye",
+            (),
+            (),
+            (),
+        ),
+        AttackStep("attacker", "", "the attacker opens step 1", (), (), ()),
+        AttackStep("reveal", "", "leak of k: the attacker gets k", (), (), ()),
+    )
+    ladder = attack_ladder(HOLDS, Attack((session,), steps, "Done."))
+    assert ladder.rows == (
+        Acts("A #1", ("1. recalls psk, key", "picks fast", "accepts stage 1")),
+        Message("A #1", "attacker", "", (Line("Hello, Bye", 0, True),)),
+        Acts("attacker", ("2. opens step 1", "3. leak of k: the attacker gets k")),
+        Broken("Done."),
+    )
 
 
 @pytest.mark.parametrize("claim", ["ns.sure", "ns.known"])
