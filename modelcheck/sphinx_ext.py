@@ -157,9 +157,9 @@ class _FlowDirective(SphinxDirective):
         yield nodes.raw("", f'<details class="flow-steps"><summary>{title}</summary>', format="html")
         yield addnodes.only("", _paragraph(nodes.strong("", title)), expr="not html")
         yield self.node(draw_attack(result))
-        items = [nodes.list_item("", _paragraph(nodes.Text(step.text))) for step in result.verdict.steps]
+        items = [nodes.list_item("", _paragraph(*_words(step.text))) for step in result.verdict.steps]
         yield nodes.enumerated_list("", *items, enumtype="arabic", prefix="", suffix=".")
-        yield _paragraph(nodes.Text(result.verdict.conclusion))
+        yield _paragraph(*_words(result.verdict.conclusion))
         yield nodes.raw("", "</details>", format="html")
 
 
@@ -300,6 +300,13 @@ def _because(result: ClaimResult) -> Iterator[nodes.Node]:
             yield _paragraph(nodes.Text(f"{construct} is not decided by this version"))
         case _:
             return
+
+
+def _words(text: str) -> Iterator[nodes.Node]:
+    """Yield a sentence, what stands in backquotes as code."""
+    for index, part in enumerate(text.split("`")):
+        if part:
+            yield nodes.literal(part, part) if index % 2 else nodes.Text(part)
 
 
 def _paragraph(*children: nodes.Node) -> nodes.paragraph:
