@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelcheck import __version__, rules
+from modelcheck.diagram import open_spec
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -15,7 +16,7 @@ author = "the modelcheck authors"
 copyright = "the modelcheck authors"
 release = version = __version__
 
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "modelcheck.sphinx_ext"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
@@ -23,6 +24,8 @@ nitpicky = True
 
 html_theme = "furo"
 html_title = f"modelcheck {version}"
+html_static_path = ["_static"]
+html_css_files = ["flow.css"]
 
 FOLDER = Path(__file__).parent
 
@@ -56,13 +59,67 @@ def fenced(text: str) -> list[str]:
     return [*lines, "```"] if code else lines
 
 
-def write_diagnostics(_: Sphinx) -> None:
-    """Write the generated page, unless it is there with the same text already."""
-    path, text = FOLDER / "reference" / "diagnostics.md", diagnostics_page()
+FAMILIES = {
+    "classics": "Classical protocols",
+    "exported_authenticators": "Exported authenticators",
+    "hybrid": "Hybrid key exchange",
+    "kemtls": "KEMTLS",
+    "tls12": "TLS 1.2",
+    "tls13": "TLS 1.3",
+}
+"""What the folders of specs are called; a folder without an entry goes by its name."""
+
+ATLAS = """\
+# Atlas
+
+Every protocol that comes with the program: its specification, message flow, role machines, key schedule, and claims.
+
+The verdicts are the prover's of the day on which these pages were built, without the audit by the solver, which
+`modelcheck check specs` carries out. Each claim comes out as its spec expects, or these pages could not have been built.
+
+:::{toctree}
+:maxdepth: 2
+
+PAGES
+:::
+"""
+
+
+def atlas_pages() -> dict[str, str]:
+    """Return the pages of the atlas by file name: an index, and one page for each family of specs."""
+    folders = sorted(path for path in (FOLDER.parent / "specs").iterdir() if path.is_dir())
+    pages = {f"{folder.name}.md": family_page(folder) for folder in folders}
+    return {"index.md": ATLAS.replace("PAGES", "\n".join(name.removesuffix(".md") for name in pages)), **pages}
+
+
+def family_page(folder: Path) -> str:
+    """Return the page of a folder of specs: a section for each protocol, file after file."""
+    lines = [f"# {FAMILIES.get(folder.name, folder.name.replace('_', ' ').capitalize())}"]
+    for path in sorted(folder.glob("*.flow")):
+        lines += ["", f"```{{flow:spec}} ../../specs/{folder.name}/{path.name}", "```"]
+        for protocol in open_spec(path).protocols:
+            lines += ["", f"## {protocol.name}", "", f"```{{flow:protocol}} {protocol.name}", "```"]
+    return "\n".join(lines) + "\n"
+
+
+def write_generated(_: Sphinx) -> None:
+    """Write the generated pages, those left alone that are there with the same text already."""
+    write_if_changed(FOLDER / "reference" / "diagnostics.md", diagnostics_page())
+    pages = atlas_pages()
+    for name, text in pages.items():
+        write_if_changed(FOLDER / "atlas" / name, text)
+    for path in (FOLDER / "atlas").glob("*.md"):
+        if path.name not in pages:
+            path.unlink()
+
+
+def write_if_changed(path: Path, text: str) -> None:
+    """Write a page unless its file has that text."""
+    path.parent.mkdir(exist_ok=True)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> None:
-    """Connect the generator of the diagnostics page."""
-    app.connect("builder-inited", write_diagnostics)
+    """Connect the generator of pages."""
+    app.connect("builder-inited", write_generated)

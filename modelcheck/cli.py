@@ -10,13 +10,14 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from modelcheck import __version__
 
 if TYPE_CHECKING:
+    from modelcheck.diagram import Kind
     from modelcheck.pipeline import ClaimTask
     from modelcheck.verdict import ClaimResult
 
@@ -187,6 +188,70 @@ def machine(paths: tuple[Path, ...]) -> None:
     files = find_specs(paths)
     library = open_library(files)
     click.echo("\n\n".join(render_machine(one) for one in machines(library, files)))
+
+
+@main.command()
+@click.argument("spec", type=PATH)
+@click.option("--kind", type=click.Choice(["ladder", "machine", "keys", "attack"]), default="ladder",
+              show_default=True, help="The message flow, the state machines of the roles, the key schedule, or an attack.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["text", "svg", "png", "pdf", "dot"]),
+              help="How to draw it; text unless the ending of FILE says otherwise.")  # fmt: skip
+@click.option("--protocol", metavar="NAME", help="Which protocol of the spec (default: the first).")
+@click.option("--role", metavar="NAME", help="With --kind machine: only this role.")
+@click.option(
+    "--claim", metavar="NAME", help="With --kind attack: the claim that it breaks, a label or `protocol.label`."
+)
+@click.option("--output", "-o", type=PATH, metavar="FILE", help="Write to a file instead of standard output.")
+def diagram(
+    spec: Path, kind: Kind | Literal["attack"], form: Literal["text", "svg", "png", "pdf", "dot"] | None, protocol: str | None,
+    role: str | None, claim: str | None, output: Path | None,
+) -> None:  # fmt: skip
+    """Draw the message flow, the role machines or the key schedule of a protocol, or an attack on a claim.
+
+    Text needs nothing else; SVG, PNG, PDF and DOT need `pip install 'modelcheck[pictures]'`.
+
+    \b
+    Examples:  modelcheck diagram handshake.flow
+               modelcheck diagram handshake.flow -o handshake.svg
+               modelcheck diagram handshake.flow --kind machine --role Client -o client.pdf
+               modelcheck diagram handshake.flow --kind attack --claim server_auth
+    """  # noqa: D301 (as above)
+    from modelcheck.diagram import NoDiagram, open_spec
+    from modelcheck.files import write_atomically
+    from modelcheck.render.picture import MissingExtra
+
+    found = open_spec(spec)
+    chosen = form or _form_of(output)
+    try:
+        drawn = found.diagram(kind, protocol, role, claim).render(chosen)
+    except (NoDiagram, MissingExtra) as problem:
+        raise click.ClickException(str(problem)) from None
+    if output is not None:
+        write_atomically(output, drawn)
+    elif chosen in ("png", "pdf") and sys.stdout.isatty():
+        raise click.UsageError(f"a terminal cannot show {chosen.upper()}: give a file with -o")
+    else:
+        click.echo(drawn, nl=False)
+    others = [one.name for one in found.protocols[1:]]
+    if protocol is None and claim is None and others:
+        click.echo(f"drawn: {found.protocols[0].name}; with --protocol also {', '.join(others)}", err=True)
+
+
+def _form_of(output: Path | None) -> Literal["text", "svg", "png", "pdf", "dot"]:
+    """Return the format that a file's ending stands for; text for standard output."""
+    match output.suffix.lower() if output is not None else ".txt":
+        case ".txt" | "":
+            return "text"
+        case ".svg":
+            return "svg"
+        case ".png":
+            return "png"
+        case ".pdf":
+            return "pdf"
+        case ".dot" | ".gv":
+            return "dot"
+        case other:
+            raise click.UsageError(f"there is no format for files that end in `{other}`; use --format")
 
 
 @main.command()

@@ -313,3 +313,56 @@ class TestMishaps:
         report = Path(found[1]).read_text(encoding="utf-8")
         assert report.startswith(f"modelcheck {__version__}, Python ")
         assert report.endswith("AssertionError: a mistake\n")
+
+
+# ------------------------------------------------------------------------------------------------ diagram
+
+
+def test_a_diagram_is_text_unless_told_otherwise(run: Run, hello: str) -> None:
+    code, out, err = run("diagram", hello)
+    assert (code, err) == (0, "")
+    assert "Client" in out.splitlines()[2]
+    assert run("diagram", hello, "--kind", "machine").out == run("machine", hello).out
+    assert run("diagram", hello, "--kind", "keys").out.startswith("hello: key schedule\n")
+
+
+@pytest.mark.parametrize(("ending", "start"), [("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF"), ("dot", b"digraph"), ("gv", b"digraph"), ("txt", b" ")])  # fmt: skip
+def test_the_ending_of_the_file_is_the_format(run: Run, hello: str, ending: str, start: bytes) -> None:
+    assert run("diagram", hello, "-o", f"out.{ending}") == (0, "", "")
+    assert Path(f"out.{ending}").read_bytes().startswith(start)
+
+
+def test_the_format_can_be_said(run: Run, hello: str) -> None:
+    assert run("diagram", hello, "--format", "dot", "-o", "picture") == (0, "", "")
+    assert Path("picture").read_text(encoding="utf-8") == run("diagram", hello, "--format", "dot").out
+
+
+def test_an_attack_is_drawn(run: Run, hello: str) -> None:
+    code, out, err = run("diagram", hello, "--kind", "attack", "--claim", "exponent_lost")
+    assert (code, err) == (0, "")
+    assert "Attack on hello.exponent_lost" in out
+
+
+def test_other_protocols_of_the_spec_are_named(run: Run) -> None:
+    Path("two.flow").write_text(starting_spec("one") + "variant two of one\n  replace let k = kdf(g^(x*y))\n")
+    assert run("diagram", "two.flow", "-o", "a.txt").err == "drawn: one; with --protocol also two\n"
+    assert run("diagram", "two.flow", "-o", "a.txt", "--protocol", "two").err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--protocol", "hallo"), "Error: there is no protocol `hallo` in `hello.flow`; did you mean `hello`?"),
+        (("--kind", "machine", "--role", "Zoe"), "Error: `hello` has no role `Zoe`; its roles are Client, Server"),
+        (
+            ("--role", "Client"),
+            "Error: only the machine of a role can be drawn on its own: use --kind machine with --role",
+        ),
+        (("--kind", "attack"), "Error: an attack is drawn for a claim: use --kind attack with --claim, without --role"),
+        (("-o", "a.jpeg"), "Error: there is no format for files that end in `.jpeg`; use --format"),
+    ],
+)
+def test_what_cannot_be_drawn(run: Run, hello: str, arguments: tuple[str, ...], message: str) -> None:
+    code, out, err = run("diagram", hello, *arguments)
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1] == message

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 
 from modelcheck.protocol.terms import Term, Var
 from modelcheck.source import Span
+from modelcheck.syntax import tree
 
 Channel: TypeAlias = Literal["public", "authentic", "secret", "secure"]
 
@@ -345,6 +346,15 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A protocol's own lines, its variant's edits applied: what pictures of the flow are drawn from."""
+
+    protocol: str
+    declarations: tuple[tree.Declaration, ...]
+    statements: tuple[tree.Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Protocol:
     """A resolved protocol, ready to be projected and checked."""
 
@@ -361,6 +371,8 @@ class Protocol:
     span: Span = field(compare=False)
     continued: tuple[str, ...] = ()
     """The protocols whose sessions go on in this one's; their names are this protocol's too."""
+    written: tuple[Written, ...] = field(default=(), compare=False, repr=False)
+    """The lines of the continued protocols, oldest first, and its own; empty for a composition."""
 
     def with_beside(self) -> Iterator[Protocol]:
         """Yield the protocol and all protocols beside it, each once."""

@@ -9,7 +9,7 @@ from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label, SpecRejected, did_you_mean, in_source_order
 from modelcheck.protocol.claims import ClaimResolver, transcript_ranges, with_keys
 from modelcheck.protocol.edits import Editor
-from modelcheck.protocol.model import Claim, Family, Protocol
+from modelcheck.protocol.model import Claim, Family, Protocol, Written
 from modelcheck.protocol.scope import Scope
 from modelcheck.protocol.terms import Var, sort_of
 from modelcheck.protocol.unfold import Stored, recalled_value, unfold, with_families
@@ -143,7 +143,8 @@ class Resolver:
         protocol = Protocol(
             name, flat.item.title, _sources(flat), tuple(scope.roles.values()), tuple(scope.families.values()),
             tuple(scope.enumerations.values()), paths, (), tuple(beside), flat.item.name.span,
-            tuple(one.item.name.text for one in chain[:-1]))  # fmt: skip
+            tuple(one.item.name.text for one in chain[:-1]),
+            tuple(Written(one.item.name.text, one.declarations, one.statements) for one in chain))  # fmt: skip
         self.found += dict.fromkeys(scope.found)
         if scope.found:
             return None

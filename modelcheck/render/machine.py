@@ -25,7 +25,7 @@ WIDTH = 110
 def render_machine(machine: RoleMachine) -> str:
     """Return the states and transitions of a role, one transition a line, branches indented."""
     role = machine.role
-    parts = [f"{word} {', '.join(v.name for v in names)}" for word, names in
+    parts = [f"{word} {', '.join(dict.fromkeys(v.name for v in names))}" for word, names in
              (("is", role.own), ("given", role.given), ("hosts", role.hosts)) if names]  # fmt: skip
     head = f"{machine.protocol}: {role.name} {' '.join(parts)}".rstrip()
     return "\n".join([head, *_from(machine, 0, 1)])
