@@ -24,8 +24,6 @@ nitpicky = True
 
 html_theme = "furo"
 html_title = f"modelcheck {version}"
-html_static_path = ["_static"]
-html_css_files = ["flow.css"]
 
 FOLDER = Path(__file__).parent
 

@@ -336,7 +336,7 @@ def draw_diagrams(app: Sphinx, document: nodes.document, _: str) -> None:
 def _drawn(builder: Builder, node: diagram) -> nodes.Node:
     picture: Picture | None = node["picture"]
     if picture is not None and builder.format == "html":
-        return nodes.raw("", f'<div class="flow-diagram">{picture.svg()}</div>', format="html")
+        return nodes.raw("", f'<div class="flow-diagram" tabindex="0">{picture.svg()}</div>', format="html")
     if picture is not None and builder.format == "latex":
         data = picture.render("pdf")
         name = f"flow-{sha256(data).hexdigest()[:16]}"
@@ -422,10 +422,17 @@ class FlowDomain(Domain):
             yield name, name, kind, page, identifier, 1
 
 
+def add_styles(app: Sphinx) -> None:
+    """Let HTML pages have the styles of diagrams and verdicts."""
+    app.config.html_static_path.append(str(Path(__file__).parent / "static"))
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect the domain, the lexer and the drawing of diagrams."""
     app.add_domain(FlowDomain)
     app.add_node(diagram)
+    app.add_css_file("flow.css")
+    app.connect("builder-inited", add_styles)
     app.connect("doctree-resolved", draw_diagrams)
     app.add_lexer("flow", FlowLexer)
     app.add_config_value("flow_audit", False, "env", types=frozenset({bool}))

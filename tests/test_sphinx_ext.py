@@ -103,7 +103,7 @@ def build(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Build:
     return command
 
 
-def test_html_shows_lines_pictures_and_verdicts(build: Build) -> None:
+def test_html_shows_lines_pictures_and_verdicts(build: Build, tmp_path: Path) -> None:
     built = build("html", "-W")
     assert (built.code, built.warnings) == (0, "")
     page = built.pages["index"]
@@ -120,6 +120,8 @@ def test_html_shows_lines_pictures_and_verdicts(build: Build) -> None:
     assert "<summary>Attack on lost</summary>" in page
     assert "AB-01" in page
     assert 'class="highlight-flow' in page
+    assert '<link rel="stylesheet" type="text/css" href="_static/flow.css' in page
+    assert ".flow-holds" in (tmp_path / "html" / "_static" / "flow.css").read_text(encoding="utf-8")
 
 
 def test_roles_link_to_protocols_claims_messages_and_roles(build: Build) -> None:

@@ -137,6 +137,7 @@ class _Walk:
         self.functions: dict[str, tree.Expression] = {}
 
     def declare(self, declarations: Iterable[tree.Declaration]) -> None:
+        """Note the families of keys and the functions that are notation."""
         for one in declarations:
             if isinstance(one, tree.Key):
                 self.families.add(one.name.text)
@@ -144,6 +145,7 @@ class _Walk:
                 self.functions[one.name.text] = one.value
 
     def follow(self, statements: Iterable[tree.Statement], when: str) -> None:
+        """Follow lines in order; ``when`` says on which branch they stand."""
         for one in statements:
             match one:
                 case tree.Creates(values=values):
@@ -184,6 +186,7 @@ class _Walk:
         self.last = " or ".join(dict.fromkeys(filter(None, (other_last, self.last))))
 
     def sent(self, sender: str, sent: tree.Message | tree.Protected) -> None:
+        """Note what is sent: it is part of the transcript, and its key protects it."""
         inside = (sent,) if isinstance(sent, tree.Message) else tuple(part.message for part in sent.parts)
         names = [self.called(sender, (message.label or message.name).text) for message in inside]
         if isinstance(sent, tree.Protected) and sent.call.arguments:
@@ -195,12 +198,14 @@ class _Walk:
             self.last = names[-1]
 
     def called(self, sender: str, name: str) -> str:
+        """Return a message's name, with its sender where several roles use it."""
         return f"{sender}.{name}" if len(self.senders[name]) > 1 else name
 
     def derive(
         self, name: str, stage: int | None, value: tree.Expression, when: str,
         condition: tree.Condition | None = None, otherwise: tree.Expression | None = None,
     ) -> None:  # fmt: skip
+        """Note a derived value and what it is made of."""
         text = wording.expression(value)
         if condition is not None and otherwise is not None:
             text += f" when {wording.condition(condition)} else {wording.expression(otherwise)}"
@@ -244,13 +249,16 @@ class _Walk:
                 return
 
     def secret(self, text: str, names: set[str]) -> int:
+        """Return the node of a secret."""
         return self.shared("secret", text, names)
 
     def transcript(self, first: str, last: str) -> int:
+        """Return the node of a transcript from one message to another."""
         text = " .. ".join(dict.fromkeys(filter(None, (first, last)))) or "empty transcript"
         return self.shared("transcript", text, set())
 
     def shared(self, kind: Literal["secret", "transcript"], text: str, names: set[str]) -> int:
+        """Return the node with this text, made when it is first asked for."""
         for index, node in enumerate(self.nodes):
             if node.kind == kind and node.text == text:
                 return index

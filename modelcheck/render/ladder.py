@@ -40,6 +40,7 @@ def keys(ladder: Ladder) -> tuple[str, ...]:
     """Return the keys under which something in the ladder is encrypted, in order."""
 
     def of(parts: Iterable[Part]) -> Iterator[str]:
+        """Yield the keys of contents, outer before inner."""
         for part in parts:
             if isinstance(part, Sealed):
                 yield part.key
@@ -149,6 +150,7 @@ class _Drawing:
     # ------------------------------------------------------------------------------------------------ rows
 
     def draw(self) -> None:
+        """Put everything on the sheet."""
         y = self._heads(0)
         top = y
         for row in self.ladder.rows:

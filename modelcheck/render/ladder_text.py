@@ -26,12 +26,14 @@ class _Sheet:
 
     @staticmethod
     def of(ladder: Ladder) -> _Sheet:
+        """Return the columns of a ladder, with room for its frames at both sides."""
         margin = 2 * ladder.depth + 2
         span = WIDTH - 1 - 2 * margin
         last = max(1, len(ladder.lanes) - 1)
         return _Sheet({lane.role: margin + span * index // last for index, lane in enumerate(ladder.lanes)})
 
     def lines(self, ladder: Ladder) -> Iterator[str]:
+        """Yield the lines of a ladder from top to bottom."""
         if ladder.title:
             yield from (line.center(WIDTH).rstrip() for line in wrapped(ladder.title, WIDTH, hanging=0))
             yield ""
