@@ -212,14 +212,21 @@ def _label(edge: Edge, width: int) -> str:
     rows = []
     for line in edge.lines:
         indent = len(line) - len(line.lstrip())
-        rows += [_marked(text, edge.new) for text in wrapped(line.replace(" }", "\u00a0}"), width, indent)]
+        quoted = False
+        for text in wrapped(line.replace(" }", "\u00a0}"), width, indent):
+            rows.append(_marked(text, edge.new, quoted=quoted))
+            quoted ^= text.count('"') % 2 == 1
     return html_rows(rows)
 
 
-def _marked(text: str, new: frozenset[str]) -> str:
-    """Return a line in which the values that are new to the role are bold."""
-    pieces = re.split(r"([A-Za-z_][\w.]*[~']*\d*'*)", text)
-    return "".join(html_text(piece, strong=piece in new) if piece else "" for piece in pieces)
+def _marked(text: str, new: frozenset[str], *, quoted: bool) -> str:
+    """Return a line in which the values that are new to the role are bold; ``quoted``: it starts within a literal text."""
+    marked = []
+    for piece in re.split(r"([A-Za-z_][\w.]*[~']*\d*'*|\")", text):
+        quoted ^= piece == '"'
+        if piece:
+            marked.append(html_text(piece, strong=piece in new and not quoted))
+    return "".join(marked)
 
 
 def _spoken(machine: RoleMachine, edges: Iterable[Edge]) -> str:

@@ -77,3 +77,18 @@ def test_one_role_on_its_own() -> None:
     drawn = picture(protocol, [alone])
     assert drawn.title == "State machine of role Server in relay"
     assert drawn.source.count("subgraph") == 1
+
+
+def test_what_is_new_to_a_role_is_bold_but_not_in_literal_texts() -> None:
+    text = """\
+protocol p
+  role A is a given b
+  role B is b
+flow
+  A creates n: Nonce
+  A -> B: Hello { n, "of all the texts that a message can have in it this one mentions n, which is no value", a }
+"""
+    protocol, alone = machine(text, "B")
+    (label,) = (line for line in picture(protocol, [alone]).source.splitlines() if "receives" in line)
+    assert label.count("<B>n</B>") == 1
+    assert label.count("<B>a</B>") == 1

@@ -18,7 +18,7 @@ from tests.render.test_ladder_text import all_protocols
 from tests.support import SIGNED, library
 
 SMALL = SIGNED + "  c: secret k at Client despite leak of signing(server) after Client accepts\n"
-PAGE = 1100
+PAGE = 1300
 """Points that a picture may be wide."""
 
 
