@@ -12,8 +12,9 @@ from statistics import median
 from time import perf_counter
 
 from modelcheck.options import Options
-from modelcheck.pipeline import ClaimTask, check_claim, find_specs, open_library, select_claims
+from modelcheck.pipeline import ClaimTask, check_claim, open_library, select_claims
 from modelcheck.resources import specs_folder
+from modelcheck.spec_paths import find_specs
 
 
 def opening_seconds(path: Path, runs: int) -> float:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from modelcheck import __version__
 
 if TYPE_CHECKING:
+    from modelcheck.cache import VerdictCache
     from modelcheck.diagram import Kind
+    from modelcheck.options import Options
     from modelcheck.pipeline import ClaimTask
+    from modelcheck.render.progress import Bar
     from modelcheck.verdict import ClaimResult
 
 REJECTED, NOTHING_FOUND, INTERNAL_ERROR, INTERRUPTED = 2, 5, 101, 130
@@ -47,11 +49,14 @@ def main() -> None:
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS",
               help="Leave undecided what has not been decided by then.")  # fmt: skip
 @click.option("--no-audit", is_flag=True, help="Do not re-check proofs; they are then reported as not audited.")
+@click.option("--jobs", "-j", default="1", show_default=True, metavar="N",
+              help="Check in so many processes; `auto` for one per processor.")  # fmt: skip
+@click.option("--no-cache", is_flag=True, help="Neither use nor keep verdicts of other runs.")
 @click.option("--save-evidence", type=PATH, metavar="DIR", help="Write one evidence file per proven claim.")
 @click.option("--verbose", "-v", is_flag=True, help="Show sentences, steps and audit figures of every claim.")
 def check(
     paths: tuple[Path, ...], claim: str | None, style: str, budget: int, sessions: int, timeout: float | None,
-    no_audit: bool, save_evidence: Path | None, verbose: bool,
+    no_audit: bool, jobs: str, no_cache: bool, save_evidence: Path | None, verbose: bool,
 ) -> None:  # fmt: skip
     """Check the claims of spec files or folders (default: this folder).
 
@@ -67,26 +72,96 @@ def check(
                modelcheck check specs --save-evidence evidence
     """  # noqa: D301 (as above)
     from modelcheck.options import Options
-    from modelcheck.pipeline import find_specs, open_library, select_claims
+    from modelcheck.spec_paths import find_specs
     from modelcheck.verdict import exit_code
 
     files = find_specs(paths or (Path("."),))
-    library = open_library(files)
-    tasks = select_claims(library, files, claim)
-    if claim is not None and not tasks:
-        _say_unknown_claim(claim, select_claims(library, files, None))
     options = Options(budget=budget, audit=not no_audit, timeout=timeout, sessions=sessions)
-    results: list[ClaimResult] = []
-    stream = _checked(tasks, options, save_evidence, results)
+    run = _Run(files, claim, options, _workers(jobs), None if no_cache else _cache(), save_evidence)
+    interrupted = False
+    try:
+        if style == "json":
+            for _ in run.results():
+                pass
+        else:
+            _report_text(run, verbose=verbose)
+    except KeyboardInterrupt:
+        interrupted = True
     if style == "json":
         from modelcheck.render import json
 
-        for _ in stream:
-            pass
-        click.echo(json.render(results))
-    else:
-        _report_text(stream, tasks, results, verbose=verbose)
-    sys.exit(exit_code(results))
+        click.echo(json.render(run.done))
+    if interrupted:
+        click.echo(f"interrupted after {len(run.done)} of {run.total} claims", err=True)
+        sys.exit(INTERRUPTED)
+    sys.exit(exit_code(run.done))
+
+
+def _workers(jobs: str) -> int:
+    """Return the number of processes that ``--jobs`` asks for."""
+    if jobs == "auto":
+        return os.cpu_count() or 1
+    if not jobs.isdecimal() or int(jobs) < 1:
+        raise click.UsageError(f"`{jobs}` is no number of processes: write a number, or `auto`")
+    return int(jobs)
+
+
+def _cache() -> VerdictCache | None:
+    """Return the user's cache of verdicts, None if this user has no place for one."""
+    from modelcheck.cache import VerdictCache
+    from modelcheck.resources import cache_folder
+
+    folder = cache_folder()
+    return None if folder is None else VerdictCache(folder / "verdicts")
+
+
+class _Run:
+    """The claims of some files on their way to verdicts: from the cache as a whole, or one by one."""
+
+    def __init__(
+        self, files: tuple[Path, ...], pattern: str | None, options: Options, jobs: int, cache: VerdictCache | None,
+        evidence: Path | None,
+    ) -> None:  # fmt: skip
+        self.files, self.pattern, self.options, self.jobs = files, pattern, options, jobs
+        self.cache, self.evidence = cache, evidence
+        self.total = 0
+        self.done: list[ClaimResult] = []
+        self.notes: dict[str, list[str]] = {}
+        """What a reader should know of each protocol."""
+
+    def results(self, running: Callable[[Sequence[str]], None] | None = None) -> Iterator[ClaimResult]:
+        """Yield each claim's result as soon as it is there, in the order of the claims."""
+        from modelcheck.cache import run_key
+
+        whole = self.cache if self.evidence is None else None
+        key = run_key(self.files, self.pattern, self.options) if whole is not None else ""
+        known = whole.get_all(key) if whole is not None else None
+        if known is not None:
+            found, self.notes = known
+            self.total = len(found)
+            for result in found:
+                self.done.append(result)
+                yield result
+            return
+        yield from self._checked(running)
+        if whole is not None and self.done:
+            whole.put_all(key, self.done, self.notes)
+
+    def _checked(self, running: Callable[[Sequence[str]], None] | None) -> Iterator[ClaimResult]:
+        from modelcheck.checking import Plan, check_all
+        from modelcheck.pipeline import open_library, select_claims, warnings_of
+
+        library = open_library(self.files)
+        tasks = select_claims(library, self.files, self.pattern)
+        if self.pattern is not None and not tasks:
+            _say_unknown_claim(self.pattern, select_claims(library, self.files, None))
+        self.total = len(tasks)
+        plan = Plan(self.files, self.pattern, self.options, self.jobs, self.cache, self.evidence)
+        for result, task in zip(check_all(plan, tasks, running), tasks, strict=True):
+            if result.protocol not in self.notes:
+                self.notes[result.protocol] = list(warnings_of(task))
+            self.done.append(result)
+            yield result
 
 
 def _say_unknown_claim(pattern: str, tasks: Sequence[ClaimTask]) -> None:
@@ -98,53 +173,47 @@ def _say_unknown_claim(pattern: str, tasks: Sequence[ClaimTask]) -> None:
     click.echo(f"error: no claim is called `{pattern}`; {hint}", err=True)
 
 
-def _checked(
-    tasks: Sequence[ClaimTask], options: Any, folder: Path | None, results: list[ClaimResult]
-) -> Iterator[ClaimResult]:
-    """Yield each claim's result as soon as it is there, its evidence saved if asked for."""
-    from time import monotonic
-
-    from modelcheck.files import write_atomically
-    from modelcheck.pipeline import check_claim, evidence_text, skipped
-
-    deadline = None if options.timeout is None else monotonic() + options.timeout
-    for task in tasks:
-        late = deadline is not None and monotonic() > deadline
-        result = skipped(task, options.timeout) if late else check_claim(task, options, deadline)
-        if folder is not None and (text := evidence_text(result)) is not None:
-            write_atomically(folder / f"{task.protocol}.{task.claim}.json", text)
-        results.append(result)
-        yield result
-
-
-def _report_text(
-    stream: Iterable[ClaimResult], tasks: Sequence[ClaimTask], results: list[ClaimResult], *, verbose: bool
-) -> None:
-    from modelcheck.pipeline import warnings_of
+def _report_text(run: _Run, *, verbose: bool) -> None:
+    """Print each result when it is there, and a summary, also of a run that was interrupted."""
     from modelcheck.render.text import claim_line, details, summary
 
     heading = ""
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    with _progress(len(tasks)) as aside:
-        for result, task in zip(stream, tasks, strict=True):
-            line = claim_line(result)
-            lines = [click.style(line, fg="green" if result.ok else "red") if colour else line]
-            if result.protocol != heading:
-                heading = result.protocol
-                notes = [f"  note  {warning}" for warning in warnings_of(task)]
-                lines = [f"{result.protocol}  ({result.file})", *notes, *lines]
-            with aside():
-                click.echo("\n".join([*lines, *details(result, verbose=verbose)]))
-    click.echo(summary(results))
+    try:
+        with _progress() as shown:
+            for result in run.results(shown.running):
+                line = claim_line(result)
+                lines = [click.style(line, fg="green" if result.ok else "red") if colour else line]
+                if result.protocol != heading:
+                    heading = result.protocol
+                    notes = [f"  note  {note}" for note in run.notes[heading]]
+                    lines = [f"{result.protocol}  ({result.file})", *notes, *lines]
+                with shown.aside(len(run.done), run.total):
+                    click.echo("\n".join([*lines, *details(result, verbose=verbose)]))
+    except KeyboardInterrupt:
+        click.echo(summary(run.done))
+        raise
+    click.echo(summary(run.done))
 
 
-def _progress(total: int) -> AbstractContextManager[Callable[[], AbstractContextManager[None]]]:
-    """Return a progress bar on a terminal, nothing elsewhere; what it gives is entered to report a claim."""
-    if not sys.stderr.isatty() or total < 2:
-        return nullcontext(nullcontext)
+def _progress() -> AbstractContextManager[Shown | Bar]:
+    """Return a progress bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return nullcontext(Shown())
     from modelcheck.render.progress import bar
 
-    return bar(total)
+    return bar()
+
+
+class Shown:
+    """Where progress is shown: here, nowhere."""
+
+    def running(self, names: Sequence[str]) -> None:
+        """Show what is being checked."""
+
+    def aside(self, done: int, total: int) -> AbstractContextManager[None]:
+        """Return a context in which the report may be written; after it so many claims are done."""
+        return nullcontext()
 
 
 @main.command()
@@ -156,8 +225,9 @@ def _progress(total: int) -> AbstractContextManager[Callable[[], AbstractContext
 def attack(spec: Path, claim: str, sessions: int, messages: bool) -> None:
     """Print an attack on a claim (LABEL, or PROTOCOL.LABEL) of a spec, executed step by step; exit 1 if none is found."""
     from modelcheck.options import Options
-    from modelcheck.pipeline import attack_on, find_specs, open_library, select_claims
+    from modelcheck.pipeline import attack_on, open_library, select_claims
     from modelcheck.render.text import attack_lines
+    from modelcheck.spec_paths import find_specs
     from modelcheck.verdict import Attack
 
     files = find_specs((spec,))
@@ -182,8 +252,9 @@ def attack(spec: Path, claim: str, sessions: int, messages: bool) -> None:
 @click.argument("paths", nargs=-1, type=PATH, required=True)
 def machine(paths: tuple[Path, ...]) -> None:
     """Print the state machine of each role: states, what it receives, checks and sends."""
-    from modelcheck.pipeline import find_specs, machines, open_library
+    from modelcheck.pipeline import machines, open_library
     from modelcheck.render.machine import render_machine
+    from modelcheck.spec_paths import find_specs
 
     files = find_specs(paths)
     library = open_library(files)
@@ -260,7 +331,7 @@ def _form_of(output: Path | None) -> Literal["text", "svg", "png", "pdf", "dot"]
 def fmt(paths: tuple[Path, ...], only_check: bool) -> None:
     """Rewrite spec files in the canonical layout; comments stay where they are."""
     from modelcheck.files import write_atomically
-    from modelcheck.pipeline import find_specs
+    from modelcheck.spec_paths import find_specs
     from modelcheck.syntax.load import parse, read_source
     from modelcheck.syntax.printer import format_text
 
@@ -359,10 +430,30 @@ def run(arguments: Sequence[str] | None = None) -> None:
         sys.exit(INTERNAL_ERROR)
 
 
+@main.group()
+def cache() -> None:
+    """Verdicts of earlier runs, kept so that what has not changed is not checked again."""
+
+
+@cache.command("path")
+def cache_path() -> None:
+    """Print the folder of the cache."""
+    found = _cache()
+    click.echo("there is none: this user has no home" if found is None else str(found.folder))
+
+
+@cache.command("clear")
+def cache_clear() -> None:
+    """Delete all kept verdicts."""
+    found = _cache()
+    count = 0 if found is None else found.clear()
+    click.echo(f"deleted {count} file{'' if count == 1 else 's'}")
+
+
 def _crash() -> None:
-    handle, path = tempfile.mkstemp(prefix="modelcheck-crash-", suffix=".txt")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(f"modelcheck {__version__}, Python {sys.version}\n{' '.join(sys.argv)}\n\n{traceback.format_exc()}")
+    from modelcheck.crash import write_crash
+
+    path = write_crash(traceback.format_exc())
     click.echo(
         f"internal error: this is a mistake in modelcheck, not in your spec.\n"
         f"Please report it with the spec and the file {path}", err=True)  # fmt: skip

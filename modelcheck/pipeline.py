@@ -36,7 +36,7 @@ from modelcheck.options import Options
 from modelcheck.protocol.model import Claim, Observational, Protocol, Reachable
 from modelcheck.protocol.resolve import Resolver
 from modelcheck.protocol.typeflaw import flaws
-from modelcheck.source import Source, Span
+from modelcheck.source import Source
 from modelcheck.syntax import tree
 from modelcheck.syntax.load import parse, read_source
 from modelcheck.verdict import Attack, BoundedSearch, ClaimResult, Holds, NotSupported, Undecided, Vacuous, Verdict
@@ -88,27 +88,6 @@ class ClaimTask:
     def claim(self) -> str:
         """The claim's label."""
         return self.what.name
-
-
-def find_specs(paths: Sequence[Path]) -> tuple[Path, ...]:
-    """Return the spec files among paths: files as they are, folders searched for ``*.flow``.
-
-    Raises SpecRejected for a path that does not exist.
-    """
-    found: dict[Path, None] = {}
-    missing = []
-    for path in paths:
-        if path.is_dir():
-            found |= dict.fromkeys(sorted(path.rglob("*.flow")))
-        elif path.exists():
-            found[path] = None
-        else:
-            span = Span(Source(str(path), ""), 0, 0)
-            missing.append(Diagnostic(rules.UNREADABLE_FILE, f"there is no file or folder `{path}`", Label(span), (),
-                                      "check the path"))  # fmt: skip
-    if missing:
-        raise SpecRejected(missing)
-    return tuple(found)
 
 
 def open_library(files: Sequence[Path]) -> Library:

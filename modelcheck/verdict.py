@@ -77,7 +77,15 @@ class NotSupported:
     construct: str
 
 
-Verdict: TypeAlias = Holds | Attack | BoundedSearch | Undecided | Vacuous | NotSupported
+@dataclass(frozen=True, slots=True)
+class InternalError:
+    """The program made a mistake on this claim; ``report`` is the file with what is needed to find it."""
+
+    reason: str
+    report: str
+
+
+Verdict: TypeAlias = Holds | Attack | BoundedSearch | Undecided | Vacuous | NotSupported | InternalError
 
 
 def verdict_word(verdict: Verdict) -> str:
@@ -95,6 +103,8 @@ def verdict_word(verdict: Verdict) -> str:
             return "vacuous"
         case NotSupported():
             return "not supported yet"
+        case InternalError():
+            return "internal error"
         case _:
             assert_never(verdict)
 
@@ -121,6 +131,8 @@ class ClaimResult:
     audit_seconds: float
     assumptions: tuple[str, ...]
     sources: tuple[str, ...]
+    cached: bool = False
+    """Whether an earlier run came to this; the times are those of that run."""
 
     @property
     def ok(self) -> bool:
@@ -128,14 +140,16 @@ class ClaimResult:
         return meets(self.verdict, self.expected)
 
 
-NO_CLAIMS, UNDECIDED, UNEXPECTED, AS_EXPECTED = 5, 3, 1, 0
+INTERNAL_ERROR, NO_CLAIMS, UNDECIDED, UNEXPECTED, AS_EXPECTED = 101, 5, 3, 1, 0
 
 
 def exit_code(results: Iterable[ClaimResult]) -> int:
-    """Return the exit code of a run: 0 as expected, 1 some claim not, 3 only undecided ones, 5 no claims at all."""
+    """Return the exit code of a run: 0 as expected, 1 some claim not, 3 only undecided ones, 5 no claims, 101 mistakes."""
     found = list(results)
     if not found:
         return NO_CLAIMS
+    if any(isinstance(result.verdict, InternalError) for result in found):
+        return INTERNAL_ERROR
     failed = [result for result in found if not result.ok]
     if any(not isinstance(result.verdict, Undecided | NotSupported | BoundedSearch) for result in failed):
         return UNEXPECTED

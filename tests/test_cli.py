@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-from modelcheck import __version__, cli, pipeline
+from modelcheck import __version__, checking, cli, pipeline
+from modelcheck.cache import VerdictCache
 from modelcheck.starter import starting_spec
 
 
@@ -32,6 +33,8 @@ BROKEN = starting_spec("hello").split("claims\n")[0] + "claims\n  broken: secret
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Return a function that runs a command in an empty folder."""
     monkeypatch.chdir(tmp_path)
+    kept = tmp_path.with_name(f"{tmp_path.name} cache")
+    monkeypatch.setattr(cli, "_cache", lambda: VerdictCache(kept))
 
     def command(*arguments: str) -> Outcome:
         code: object = 0
@@ -162,7 +165,32 @@ class TestCheck:
         assert re.search("^Error: ", err, re.MULTILINE)
 
     def test_the_same_spec_gives_the_same_report(self, run: Run, hello: str) -> None:
-        assert run("check", hello, "--no-audit", "--verbose") == run("check", hello, "--no-audit", "--verbose")
+        again = ("check", hello, "--no-audit", "--verbose", "--no-cache")
+        assert run(*again) == run(*again)
+
+    def test_a_kept_report_says_the_same_and_that_it_was_kept(self, run: Run, hello: str) -> None:
+        code, out, _ = run("check", hello, "--no-audit", "--verbose")
+        assert run("check", hello, "--no-audit", "--verbose") == (
+            code,
+            out.replace("6 claims:", "6 claims (6 cached):"),
+            "",
+        )
+
+    def test_the_cache_can_be_emptied(self, run: Run, hello: str) -> None:
+        run("check", hello, "--no-audit")
+        assert run("cache", "path")[1].endswith(" cache\n")
+        assert run("cache", "clear") == (0, "deleted 12 files\n", "")
+        assert run("cache", "clear") == (0, "deleted 0 files\n", "")
+
+    def test_processes_report_what_one_reports(self, run: Run, hello: str) -> None:
+        alone = run("check", hello, "--no-audit", "--no-cache")
+        assert run("check", hello, "--no-audit", "--no-cache", "-j", "2") == alone
+
+    @pytest.mark.parametrize("jobs", ["0", "-1", "many"])
+    def test_a_number_of_processes_is_positive(self, run: Run, hello: str, jobs: str) -> None:
+        code, _, err = run("check", hello, "--jobs", jobs)
+        assert code == 2
+        assert err.endswith(f"Error: `{jobs}` is no number of processes: write a number, or `auto`\n")
 
 
 class TestEvidence:
@@ -289,9 +317,9 @@ class TestMishaps:
         def interrupted(*_: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(pipeline, "check_claim", interrupted)
+        monkeypatch.setattr(checking, "check_claim", interrupted)
         code, _, err = run("check", hello, "--save-evidence", "evidence")
-        assert (code, err.strip()) == (130, "interrupted")
+        assert (code, err.strip()) == (130, "interrupted after 0 of 6 claims")
         assert not Path("evidence").exists()
 
     def test_a_mistake_of_the_program_says_how_to_report_it(
@@ -300,7 +328,7 @@ class TestMishaps:
         def broken(*_: object) -> None:
             raise AssertionError("a mistake")
 
-        monkeypatch.setattr(pipeline, "check_claim", broken)
+        monkeypatch.setattr(pipeline, "open_library", broken)
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
         code, _, err = run("check", hello)
         assert code == 101

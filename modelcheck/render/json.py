@@ -12,6 +12,7 @@ from modelcheck.verdict import (
     BoundedSearch,
     ClaimResult,
     Holds,
+    InternalError,
     NotSupported,
     Undecided,
     Vacuous,
@@ -55,6 +56,7 @@ def _result(result: ClaimResult) -> dict[str, Any]:
         "expected": result.expected,
         "reason": result.reason,
         "ok": result.ok,
+        "cached": result.cached,
         "seconds": round(result.seconds, 6),
         "audit_seconds": round(result.audit_seconds, 6),
         "assumptions": list(result.assumptions),
@@ -90,7 +92,7 @@ def _evidence(verdict: Verdict) -> dict[str, Any]:
             return {"attack": _attack(verdict)}
         case BoundedSearch(sessions, steps, conclusion):
             return {"sessions": sessions, "derivation": {"steps": list(steps), "conclusion": conclusion}}
-        case Undecided(reason) | Vacuous(reason):
+        case Undecided(reason) | Vacuous(reason) | InternalError(reason):
             return {"reason": reason}
         case NotSupported(construct):
             return {"reason": f"{construct} is not supported yet"}

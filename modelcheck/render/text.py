@@ -10,6 +10,7 @@ from modelcheck.verdict import (
     BoundedSearch,
     ClaimResult,
     Holds,
+    InternalError,
     NotSupported,
     Undecided,
     Vacuous,
@@ -43,6 +44,9 @@ def details(result: ClaimResult, *, verbose: bool) -> Iterator[str]:
             yield f"        {conclusion}"
         case Undecided(reason) | Vacuous(reason):
             yield f"        {reason}"
+        case InternalError(reason, report):
+            yield f"        a mistake in modelcheck, not in the spec: {reason}"
+            yield f"        please report it with the spec and the file {report}"
         case NotSupported(construct):
             yield f"        {construct} is accepted in specs and not decided by this version"
         case Holds(audited, questions):
@@ -71,5 +75,7 @@ def summary(results: Sequence[ClaimResult]) -> str:
     outcome = "all as expected" if not failed else f"{failed} not as expected"
     proving = sum(result.seconds for result in results)
     auditing = sum(result.audit_seconds for result in results)
+    cached = sum(result.cached for result in results)
+    earlier = f" ({cached} cached)" if cached else ""
     plural = "" if len(results) == 1 else "s"
-    return f"{len(results)} claim{plural}: {counts}; {outcome}; prover {proving:.2f} s, audit {auditing:.2f} s"
+    return f"{len(results)} claim{plural}{earlier}: {counts}; {outcome}; prover {proving:.2f} s, audit {auditing:.2f} s"

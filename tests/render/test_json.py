@@ -28,6 +28,7 @@ def test_the_whole_document() -> None:
                 "expected": "holds",
                 "reason": "",
                 "ok": True,
+                "cached": False,
                 "seconds": 0.0124,
                 "audit_seconds": 0.25,
                 "assumptions": ["messages keep their format"],

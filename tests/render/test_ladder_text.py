@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from modelcheck.pipeline import find_specs, open_library
+from modelcheck.pipeline import open_library
 from modelcheck.protocol.model import Protocol
 from modelcheck.render.ladder_rows import Message, ladder
 from modelcheck.render.ladder_text import WIDTH, render_ladder
 from modelcheck.resources import specs_folder
+from modelcheck.spec_paths import find_specs
 from tests.render.flows import BRANCHES, one
 from tests.support import SIGNED
 
