@@ -21,6 +21,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 nitpicky = True
+flow_audit = True
 
 html_theme = "furo"
 html_title = f"modelcheck {version}"
@@ -72,8 +73,8 @@ ATLAS = """\
 
 Every protocol that comes with the program: its specification, message flow, role machines, key schedule, and claims.
 
-The verdicts are the prover's of the day on which these pages were built, without the audit by the solver, which
-`modelcheck check specs` carries out. Each claim comes out as its spec expects, or these pages could not have been built.
+The verdicts are those of the program that built these pages, proofs audited and attacks replayed. Each claim comes out
+as its spec expects, or these pages could not have been built.
 
 :::{toctree}
 :maxdepth: 2

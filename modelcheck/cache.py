@@ -20,6 +20,7 @@ from typing import Any
 from modelcheck import __version__
 from modelcheck.files import write_atomically
 from modelcheck.options import Options
+from modelcheck.resources import cache_folder
 from modelcheck.verdict import (
     Attack,
     AttackSession,
@@ -159,6 +160,12 @@ class VerdictCache:
         except (OSError, ValueError):
             return None
         return found if isinstance(found, dict) else None
+
+
+def user_cache() -> VerdictCache | None:
+    """Return the user's cache of verdicts, None if this user has no place for one."""
+    folder = cache_folder()
+    return None if folder is None else VerdictCache(folder / "verdicts")
 
 
 KINDS = {one.__name__: one for one in (Holds, Attack, BoundedSearch, Vacuous, NotSupported, Undecided)}

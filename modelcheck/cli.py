@@ -107,12 +107,10 @@ def _workers(jobs: str) -> int:
 
 
 def _cache() -> VerdictCache | None:
-    """Return the user's cache of verdicts, None if this user has no place for one."""
-    from modelcheck.cache import VerdictCache
-    from modelcheck.resources import cache_folder
+    """Return the user's cache of verdicts."""
+    from modelcheck.cache import user_cache
 
-    folder = cache_folder()
-    return None if folder is None else VerdictCache(folder / "verdicts")
+    return user_cache()
 
 
 class _Run:

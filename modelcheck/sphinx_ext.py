@@ -22,10 +22,12 @@ from sphinx.util.logging import getLogger
 from sphinx.util.nodes import make_id, make_refnode
 
 from modelcheck import __version__
+from modelcheck.cache import user_cache
+from modelcheck.checking import Plan, check_all
 from modelcheck.diagnostics import SpecRejected, did_you_mean, render_diagnostic
 from modelcheck.diagram import Diagram, Kind, NoDiagram, Spec, draw, draw_attack, open_spec
 from modelcheck.options import Options
-from modelcheck.pipeline import check_claim, select_claims
+from modelcheck.pipeline import select_claims
 from modelcheck.protocol.model import Protocol
 from modelcheck.pygments_lexer import FlowLexer
 from modelcheck.render.key_schedule import key_schedule
@@ -46,10 +48,11 @@ logger = getLogger(__name__)
 
 
 def verdicts(spec: Spec, protocol: Protocol, *, audit: bool, budget: int) -> tuple[ClaimResult, ...]:
-    """Return the result of each claim of a protocol."""
-    tasks = select_claims(spec.library, [Path(protocol.span.source.path)])
-    options = Options(audit=audit, budget=budget)
-    return tuple(check_claim(task, options) for task in tasks if task.owner is protocol)
+    """Return the result of each claim of a protocol, those that the user's cache has from there."""
+    file = Path(protocol.span.source.path)
+    plan = Plan(spec.library.files, None, Options(audit=audit, budget=budget), cache=user_cache())
+    tasks = [task for task in select_claims(spec.library, [file]) if task.owner is protocol]
+    return tuple(check_all(plan, tasks))
 
 
 class diagram(nodes.General, nodes.Element):  # noqa: N801 (docutils names nodes like this)
