@@ -19,15 +19,8 @@ from modelcheck.engine.derivation import explain
 from modelcheck.engine.evidence import BadEvidence, Certificate, certificate, dump, load
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.narrate import Narrator
-from modelcheck.engine.prover import (
-    Proof,
-    Solved,
-    Solver,
-    System,
-    honest_paths,
-    prove,
-    reaches_point,
-)
+from modelcheck.engine.prover import Proof, System, honest_paths, prove, reaches_point
+from modelcheck.engine.solver import Solved, Solver
 from modelcheck.machines.held import Held
 from modelcheck.machines.machine import Receive, RoleMachine, Send
 from modelcheck.machines.project import project_all

@@ -248,7 +248,7 @@ class AgreementCases:
         points = [tuple(word for value in delta for word in value) for delta in deltas]
         goals: list[Goal] = []
         for goal in self.judged.goals(scene, commit.stance):
-            for rest in _outside(scene, [sort for _, sort in columns], points):
+            for rest in outside(scene, [sort for _, sort in columns], points):
                 masks = list(goal.masks)
                 for (column, _), mask in zip(columns, rest, strict=True):
                     masks[goal.body[0].slots[column]] &= mask
@@ -452,7 +452,7 @@ def ground_values(
     return found
 
 
-def _outside(scene: Scene, sorts: list[str], points: list[tuple[str, ...]]) -> list[tuple[int, ...]]:
+def outside(scene: Scene, sorts: list[str], points: list[tuple[str, ...]]) -> list[tuple[int, ...]]:
     """Return boxes that cover everything but some points."""
     rest = [tuple(scene.full(sort) for sort in sorts)]
     for point in points:
@@ -471,11 +471,13 @@ def _outside(scene: Scene, sorts: list[str], points: list[tuple[str, ...]]) -> l
     return rest
 
 
-def only(scene: Scene, forbids: Forbids, predicate: int, variable: Var, value: tuple[str, ...]) -> None:
-    """Forbid the judged session's states in which ``variable`` is anything but ``value``."""
+def only(
+    scene: Scene, forbids: Forbids, predicate: int, variable: Var, value: tuple[str, ...], label: str = STAR
+) -> None:
+    """Forbid a session's states in which ``variable`` is anything but ``value``."""
     start = first_column(scene, predicate, variable)
     for offset, (sort, one) in enumerate(zip(scene.clauses.column_sorts(variable.sort), value, strict=True)):
-        box = list(restriction(scene, predicate, {}, [STAR]))
+        box = list(restriction(scene, predicate, {}, [label]))
         box[start + offset] = scene.full(sort) & ~scene.mask(sort, [one])
         if box[start + offset]:
             forbids.add(predicate, tuple(box))

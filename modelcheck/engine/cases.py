@@ -20,11 +20,16 @@ SECOND = "second"
 """The label of the second judged session of a uniqueness claim."""
 
 
-def secrecy(clauses: ClauseSet, held: Held, claim: Claim, wanted: Secrecy) -> Iterator[Case]:
-    """Yield a case per point: the judged session is there and the attacker knows one of the data."""
+def secrecy(clauses: ClauseSet, held: Held, claim: Claim, wanted: Secrecy, *, named: bool = False) -> Iterator[Case]:
+    """Yield a case per point: the judged session is there and the attacker knows one of the data.
+
+    ``named`` puts under the spotlight which session of each role the judged one got its first value of that role from.
+    """
     for point in wanted.points:
         stances = held.holding(point, wanted.data)
         judged = Judged(clauses, held, claim, point, stances, strangers=False)
+        for machine in held.machines.values() if named else ():
+            judged.add_partners(machine.role.name)
         specs: list[tuple[Stance, list[Literal]]] = []
         for datum in wanted.data:
             terms = [(stance, term) for stance in judged.stances for term in held.at(stance, datum)]

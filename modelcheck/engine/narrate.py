@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from modelcheck.engine.clauses import Origin, Predicate
 from modelcheck.engine.derivation import Derivation, Step
 from modelcheck.engine.judged import STAR
-from modelcheck.engine.prover import Solved, System
+from modelcheck.engine.prover import System
 from modelcheck.engine.scene import Scene, Session
+from modelcheck.engine.solver import Solved
 from modelcheck.machines.machine import Keep, Reach, Recall, Receive, Send
 from modelcheck.protocol.model import Agreement, Aliveness, Claim, Identifies, Secrecy
 from modelcheck.protocol.terms import App, Term, Var, canonical, exchange, replace, show, subterms

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from modelcheck.engine.agreement import AgreementCases, TooMany, ground_values, only, states_with
+from modelcheck.engine.agreement import AgreementCases
 from modelcheck.engine.attacker import build
-from modelcheck.engine.boxes import Budget, Fixpoint, matches, solve
+from modelcheck.engine.boxes import Budget
 from modelcheck.engine.cases import aliveness, identifies, reachable, secrecy
-from modelcheck.engine.clauses import ClauseSet, Rule
-from modelcheck.engine.horn import Box, Program
-from modelcheck.engine.judged import Case, Forbids, Unsupported, other_branches
+from modelcheck.engine.clauses import ClauseSet
+from modelcheck.engine.judged import Case, Unsupported
+from modelcheck.engine.refine import refined
+from modelcheck.engine.solver import Derived, Solved, Solver
 from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import RoleMachine, fresh_values
 from modelcheck.protocol.model import (
@@ -32,30 +33,12 @@ from modelcheck.protocol.model import (
 if TYPE_CHECKING:
     from modelcheck.engine.query import Query
 
-Stages = tuple[tuple[Program, Fixpoint], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Solved:
-    """A case with the fixpoint of each of its stages, and the goal that is reached, if any."""
-
-    case: Case
-    stages: Stages
-    goal: int | None
-
 
 @dataclass(frozen=True, slots=True)
 class Proof:
     """All cases of a claim are excluded; their fixpoints are the invariant."""
 
     solved: tuple[Solved, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Derived:
-    """A case that stays derivable."""
-
-    solved: Solved
 
 
 @dataclass(slots=True)
@@ -102,61 +85,6 @@ def judged_points(claim: Claim) -> tuple[Point, ...]:
             return ()
 
 
-class Solver:
-    """Solves cases within one budget; cases that differ in their goals only share their fixpoints."""
-
-    def __init__(self, budget: Budget) -> None:
-        """Take the budget that all cases share."""
-        self.budget = budget
-        self._known: dict[tuple[object, ...], tuple[Case, Stages]] = {}
-
-    def solve(self, case: Case, *, exact: bool = False) -> Solved:
-        """Return a case solved: one fixpoint, and one more for each stretch of later leaks."""
-        forbidden = tuple(sorted(case.forbidden.items()))
-        key = (id(case.scene), forbidden, tuple(label for label, _ in case.stars) if case.later else (), exact)
-        if key not in self._known:
-            self._known[key] = (case, self._stages(case, exact=exact))
-        stages = self._known[key][1]
-        program, fixpoint = stages[-1]
-        known = len(program.columns)
-        if any(atom.predicate >= known for goal in case.goals for atom in goal.body):
-            # The goal speaks of a relation that came later: without its facts the goal would seem impossible.
-            stages = self._stages(case, exact=exact)
-            self._known[key] = (case, stages)
-            program, fixpoint = stages[-1]
-        if program.goals != case.goals:
-            relations = fixpoint.relations
-            reached = tuple(
-                number for number, goal in enumerate(case.goals)
-                if next(matches(relations, goal, self.budget), None) is not None
-            )  # fmt: skip
-            program, fixpoint = replace(program, goals=case.goals), replace(fixpoint, reached=reached)
-            stages = (*stages[:-1], (program, fixpoint))
-        return Solved(case, stages, fixpoint.reached[0] if fixpoint.reached else None)
-
-    def relations(self, case: Case) -> dict[int, tuple[Box, ...]]:
-        """Return the relations of a case in its last stage."""
-        return self.solve(case).stages[-1][1].relations
-
-    def _stages(self, case: Case, *, exact: bool) -> Stages:
-        scene = case.scene
-        forbids = Forbids(case.forbidden)
-        program = scene.program(case.goals if not case.later else (), forbids.result())
-        stages = [(program, solve(program, exact=exact, budget=self.budget, compiled=scene.compiled))]
-        rules: list[Rule] = []
-        for number, stretch in enumerate(case.later, 1):
-            rules += stretch.rules
-            for predicate in stretch.over:
-                full = [scene.full(sort) for sort in scene.clauses.predicates[predicate].columns]
-                forbids.add(predicate, (scene.mask("session", [label for label, _ in case.stars]), *full[1:]))
-            program = scene.program(case.goals if number == len(case.later) else (), forbids.result(), rules)
-            fixpoint = solve(
-                program, start=stages[-1][1].relations, exact=exact, budget=self.budget, compiled=scene.compiled
-            )
-            stages.append((program, fixpoint))
-        return tuple(stages)
-
-
 def prove(system: System, claim: Claim, budget: Budget) -> Proof | Derived:
     """Return a proof of a claim, or a derivation that no refinement removes.
 
@@ -171,15 +99,20 @@ def prove(system: System, claim: Claim, budget: Budget) -> Proof | Derived:
             cases = AgreementCases(clauses, system.held(clauses), claim, claim.property)
             return _exclude(cases.cases(solver.relations), solver)
         case _:
-            return _exclude(_cases(system, claim), solver)
+            result = _exclude(_cases(system, claim), solver)
+            if isinstance(result, Derived) and isinstance(claim.property, Secrecy):
+                again = _exclude(_cases(system, claim, named=True), solver)
+                return again if isinstance(again, Proof) else result
+            return result
 
 
-def _cases(system: System, claim: Claim) -> Iterator[Case]:
+def _cases(system: System, claim: Claim, *, named: bool = False) -> Iterator[Case]:
+    """Yield the cases; ``named`` puts the makers of what the judged session received under the spotlight."""
     clauses = system.clauses(claim)
     held = system.held(clauses)
     match claim.property:
         case Secrecy():
-            yield from secrecy(clauses, held, claim, claim.property)
+            yield from secrecy(clauses, held, claim, claim.property, named=named)
         case Aliveness():
             yield from aliveness(clauses, held, claim, claim.property)
         case Identifies():
@@ -198,58 +131,11 @@ def _exclude(cases: Iterable[Case], solver: Solver) -> Proof | Derived:
         if solved.goal is None:
             done.append(solved)
             continue
-        refined = _refined(case, solver)
-        if isinstance(refined, Derived):
-            return refined
-        done += refined
+        found = refined(case, solver)
+        if isinstance(found, Derived):
+            return found
+        done += found
     return Proof(tuple(done))
-
-
-def _refined(case: Case, solver: Solver) -> list[Solved] | Derived:
-    """Solve a derivable case exactly; if that does not help, once for each way to fix the judged session's inputs."""
-    exact = solver.solve(case, exact=True)
-    if exact.goal is None:
-        return [exact]
-    done: list[Solved] = []
-    for smaller in _rigid(case, exact):
-        solved = solver.solve(smaller)
-        if solved.goal is not None:
-            solved = solver.solve(smaller, exact=True)
-        if solved.goal is not None:
-            return Derived(solved)
-        done.append(solved)
-    return done or Derived(exact)
-
-
-MOST_INPUTS = 400
-"""Ways to fix a session's inputs that a refinement tries."""
-
-
-def _rigid(case: Case, solved: Solved) -> list[Case]:
-    """Return a case per goal and ground value of the judged session's inputs; none if there are too many."""
-    if not case.split:
-        return []
-    smaller: list[Case] = []
-    relations = solved.stages[-1][1].relations
-    for (label, stance), goal in zip(case.stars, case.goals, strict=True):
-        inputs = [v for v in stance.received() if v.sort not in case.scene.clauses.components]
-        predicate = case.scene.clauses.state_of[stance.role, stance.state]
-        try:
-            star = case.scene.mask("session", [label])
-            boxes = tuple(box for box in relations.get(predicate, ()) if box[0] & star)
-            points = ground_values(case.scene, predicate, boxes, inputs)
-        except TooMany:
-            return []
-        if len(points) > MOST_INPUTS:
-            return []
-        for point in sorted(points):
-            forbids = Forbids(case.forbidden)
-            other_branches(case.scene, forbids, label, stance)
-            for variable, value in zip(inputs, point, strict=True):
-                for state in states_with(case.scene, stance.role, variable):
-                    only(case.scene, forbids, state, variable, value)
-            smaller.append(replace(case, goals=(goal,), stars=((label, stance),), forbidden=forbids.result()))
-    return smaller
 
 
 def reaches_point(system: System, claim: Claim, budget: Budget) -> bool:

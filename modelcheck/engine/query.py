@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from modelcheck.engine.clauses import ClauseSet
+from modelcheck.engine.clauses import ATTACKER, ClauseSet
 from modelcheck.engine.cnf import FALSE, TRUE, Lit, solve
 from modelcheck.engine.deduction import KeyRing
 from modelcheck.engine.prover import judged_points
@@ -273,7 +273,11 @@ class Violations:
                 )  # fmt: skip
                 for part in weak_parts(block, form, computed) if layer != FALSE else ():
                     term = instance.of(part)
-                    self.scenario.give_all(term, layer, facts, (number, term, instance.label))
+                    reveal = (number, term, instance.label)
+                    if form == "hash":
+                        self.scenario.give(ATTACKER, term, layer, facts, any_message=True, reveal=reveal)
+                    else:
+                        self.scenario.give_all(term, layer, facts, reveal)
 
     # -------------------------------------------------------------------------------- violations
 

@@ -448,7 +448,10 @@ class Scenario:
             facts = [*source.facts]
             for need in more:
                 facts += self.require(option, ATTACKER, need)
-            self.support(fact, option, facts, source.reveal)
+            reveal = source.reveal
+            if reveal is not None and source.any_message:
+                reveal = (reveal[0], term, reveal[2])
+            self.support(fact, option, facts, reveal)
             yield option
 
     def _composed(self, term: Term, fact: Fact) -> Iterator[Lit]:

@@ -28,6 +28,7 @@ from modelcheck.protocol.model import (
     Leak,
     Protocol,
     Secrecy,
+    Weak,
 )
 from modelcheck.protocol.terms import LABEL, MESSAGE, NAME, App, Const, Key, Term, exchange, show, subterms
 from modelcheck.protocol.theory import DISHONEST, is_data
@@ -94,7 +95,8 @@ class _Teller:
             datum = next((d for d in power.data if d.kind == "key" and isinstance(step.term, Key)), power.data[0])
             what = datum.name if datum.kind == "key" else self.name(step.term)
             return f"leak of {what}" + (f" of {self.called(step.session)}" if step.session else "")
-        return f"a weak primitive gives way in {self.called(step.session)}"
+        assert isinstance(power, Weak)
+        return f"weak {power.form} in {self.called(step.session)}"
 
     def _advance(self, index: int, step: Advance) -> Iterator[AttackStep]:
         session = self.world.sessions[step.session]

@@ -137,6 +137,8 @@ class Judge:
                 if after is not None and not self._is_after(after):
                     raise NotReplayed(f"nothing leaks before {after}")
                 allowed = any(self._leaks(power, datum, session, term) for datum in data)
+            case Weak("hash", when) if when is not None and session is not None:
+                allowed = self._has_fact(session, when) and self._collides(session, term)
             case Weak(form, when) if when is not None and session is not None:
                 allowed = self._has_fact(session, when) and term in self._weak_parts(session, form)
             case _:
@@ -202,6 +204,15 @@ class Judge:
         here = Stance(session.machine, session.state, views)
         values = [self.world.ground(term, session.values) for term in self.held.at(here, fact.subject)]
         return bool(values) and all(isinstance(v, Const) and v.value in fact.values for v in values)
+
+    def _collides(self, session: Session, term: Term) -> bool:
+        """Return whether a signature that a session sent fits another message, which the attacker knows."""
+        if not isinstance(term, App) or term.function != "sign" or not self.world.knowledge.can(term.arguments[1]):
+            return False
+        steps = (state.step for state in session.machine.lineage(session.state))
+        sent = [self.world.ground(step.term, session.values) for step in steps if isinstance(step, Send)]
+        signatures = [p for one in sent for p in subterms(one) if isinstance(p, App) and p.function == "sign"]
+        return any(signature.arguments[0] is term.arguments[0] for signature in signatures)
 
     def _weak_parts(self, session: Session, form: str) -> set[Term]:
         """Return what a weak primitive gives away of what a session sent, received and can compute."""
