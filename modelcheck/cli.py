@@ -9,16 +9,19 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from modelcheck import __version__
+from modelcheck.options import FORMATS
 
 if TYPE_CHECKING:
     from modelcheck.diagram import Kind
     from modelcheck.pipeline import ClaimTask
+    from modelcheck.render.report import Style
     from modelcheck.verdict import ClaimResult
 
 REJECTED, NOTHING_FOUND, INTERNAL_ERROR, INTERRUPTED = 2, 5, 101, 130
@@ -36,22 +39,40 @@ def main() -> None:
     """  # noqa: D301 (click keeps the lines of a paragraph that starts with this control character)
 
 
-@main.command()
+class Configured(click.Command):
+    """A command whose options `[tool.modelcheck]` in a pyproject.toml presets."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Return the arguments that are left over; raise SpecRejected for settings that cannot be understood."""
+        if not set(args) & set(ctx.help_option_names):
+            from modelcheck.configuration import find_settings
+
+            found = asdict(find_settings(Path.cwd()))
+            ctx.default_map = {key: value for key, value in found.items() if value is not None}
+        return super().parse_args(ctx, args)
+
+
+@main.command(cls=Configured)
 @click.argument("paths", nargs=-1, type=PATH)
 @click.option("--claim", metavar="NAME", help="Check only claims of this label, or `protocol.label`.")
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to report.")
+@click.option("--format", type=click.Choice(FORMATS), default="text", help="How to report.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write the report to a file, and show the text in the terminal; `-` is standard output.")  # fmt: skip
 @click.option("--budget", type=click.IntRange(min=1), default=20_000_000, show_default=True,
               help="Work units per claim; the same budget gives the same verdict everywhere.")  # fmt: skip
 @click.option("--sessions", type=click.IntRange(1, 64), default=4, show_default=True,
               help="Sessions of each role up to which an attack is searched.")  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS",
               help="Leave undecided what has not been decided by then.")  # fmt: skip
-@click.option("--no-audit", is_flag=True, help="Do not re-check proofs; they are then reported as not audited.")
+@click.option("--audit/--no-audit", default=True,
+              help="Whether to re-check proofs; without it they are reported as not audited.")  # fmt: skip
 @click.option("--save-evidence", type=PATH, metavar="DIR", help="Write one evidence file per proven claim.")
-@click.option("--verbose", "-v", is_flag=True, help="Show sentences, steps and audit figures of every claim.")
+@click.option("--verbose/--no-verbose", "-v", help="Show sentences, steps and audit figures of every claim.")
+@click.pass_context
 def check(
-    paths: tuple[Path, ...], claim: str | None, style: str, budget: int, sessions: int, timeout: float | None,
-    no_audit: bool, save_evidence: Path | None, verbose: bool,
+    context: click.Context, paths: tuple[Path, ...], claim: str | None, format: Literal["text"] | Style,
+    output: Path | None, budget: int, sessions: int, timeout: float | None, audit: bool, save_evidence: Path | None,
+    verbose: bool,
 ) -> None:  # fmt: skip
     """Check the claims of spec files or folders (default: this folder).
 
@@ -64,28 +85,26 @@ def check(
     Examples:  modelcheck check specs
                modelcheck check handshake.flow --claim server_auth --verbose
                modelcheck check specs --format json > report.json
+               modelcheck check specs --format sarif --output report.sarif
                modelcheck check specs --save-evidence evidence
     """  # noqa: D301 (as above)
     from modelcheck.options import Options
     from modelcheck.pipeline import find_specs, open_library, select_claims
     from modelcheck.verdict import exit_code
 
-    files = find_specs(paths or (Path("."),))
+    files = find_specs(paths or context.lookup_default("paths") or (Path("."),))
     library = open_library(files)
     tasks = select_claims(library, files, claim)
     if claim is not None and not tasks:
         _say_unknown_claim(claim, select_claims(library, files, None))
-    options = Options(budget=budget, audit=not no_audit, timeout=timeout, sessions=sessions)
+    options = Options(budget=budget, audit=audit, timeout=timeout, sessions=sessions)
     results: list[ClaimResult] = []
     stream = _checked(tasks, options, save_evidence, results)
-    if style == "json":
-        from modelcheck.render import json
-
-        for _ in stream:
-            pass
-        click.echo(json.render(results))
-    else:
+    output = None if output == Path("-") else output
+    if format == "text" and output is None:
         _report_text(stream, tasks, results, verbose=verbose)
+    else:
+        _report(stream, tasks, results, format, output, verbose=verbose)
     sys.exit(exit_code(results))
 
 
@@ -117,25 +136,61 @@ def _checked(
         yield result
 
 
+def _report(
+    stream: Iterable[ClaimResult], tasks: Sequence[ClaimTask], results: list[ClaimResult],
+    style: Literal["text"] | Style, output: Path | None, *, verbose: bool,
+) -> None:  # fmt: skip
+    """Report in a format that is written at the end, or to a file; a mistake of ours is reported where that is possible."""
+    from modelcheck.files import write_atomically
+    from modelcheck.render.report import report
+
+    text, mistake = "", None
+    try:
+        if output is not None:
+            text = _report_text(stream, tasks, results, verbose=verbose)
+        else:
+            for _ in stream:
+                pass
+    except OSError:
+        raise
+    except Exception as problem:  # noqa: BLE001 (it is raised again, after the report)
+        mistake = problem
+    said = "" if mistake is None else str(mistake) or type(mistake).__name__
+    written = text or None if style == "text" else report(style, results, said)
+    if written is not None and output is not None:
+        write_atomically(output, written)
+    elif written is not None:
+        click.echo(written, nl=False)
+    if mistake is not None:
+        raise mistake
+
+
 def _report_text(
     stream: Iterable[ClaimResult], tasks: Sequence[ClaimTask], results: list[ClaimResult], *, verbose: bool
-) -> None:
+) -> str:
+    """Print the report, claim by claim, and return it without colour."""
     from modelcheck.pipeline import warnings_of
     from modelcheck.render.text import claim_line, details, summary
 
     heading = ""
+    whole: list[str] = []
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     with _progress(len(tasks)) as aside:
         for result, task in zip(stream, tasks, strict=True):
-            line = claim_line(result)
-            lines = [click.style(line, fg="green" if result.ok else "red") if colour else line]
+            lines = [claim_line(result)]
             if result.protocol != heading:
                 heading = result.protocol
                 notes = [f"  note  {warning}" for warning in warnings_of(task)]
                 lines = [f"{result.protocol}  ({result.file})", *notes, *lines]
+            mark = len(lines) - 1
+            lines += details(result, verbose=verbose)
+            whole += lines
+            if colour:
+                lines[mark] = click.style(lines[mark], fg="green" if result.ok else "red")
             with aside():
-                click.echo("\n".join([*lines, *details(result, verbose=verbose)]))
+                click.echo("\n".join(lines))
     click.echo(summary(results))
+    return "\n".join([*whole, summary(results), ""])
 
 
 def _progress(total: int) -> AbstractContextManager[Callable[[], AbstractContextManager[None]]]:

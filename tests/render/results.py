@@ -26,7 +26,7 @@ def result(
     audit_seconds = 0.25 if isinstance(verdict, Holds) and verdict.audited else 0.0
     return ClaimResult(
         "a.flow", "p", claim, "agreement", "Client agrees with Server on k", verdict, expected, reason, 0.0124,
-        audit_seconds, ("messages keep their format",), sources)  # fmt: skip
+        audit_seconds, ("messages keep their format",), sources, 12, 3)  # fmt: skip
 
 
 HOLDS = result(Holds(audited=True, questions=29), sources=("T13-06", "T13-10"))
