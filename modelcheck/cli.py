@@ -6,22 +6,20 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from modelcheck import __version__
+from modelcheck.options import FORMATS
 
 if TYPE_CHECKING:
     from modelcheck.cache import VerdictCache
     from modelcheck.diagram import Kind
-    from modelcheck.options import Options
-    from modelcheck.pipeline import ClaimTask
-    from modelcheck.render.progress import Bar
-    from modelcheck.verdict import ClaimResult
+    from modelcheck.render.report import Style
 
 REJECTED, NOTHING_FOUND, INTERNAL_ERROR, INTERRUPTED = 2, 5, 101, 130
 PATH = click.Path(path_type=Path)
@@ -38,25 +36,43 @@ def main() -> None:
     """  # noqa: D301 (click keeps the lines of a paragraph that starts with this control character)
 
 
-@main.command()
+class Configured(click.Command):
+    """A command whose options `[tool.modelcheck]` in a pyproject.toml presets."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Return the arguments that are left over; raise SpecRejected for settings that cannot be understood."""
+        if not set(args) & set(ctx.help_option_names):
+            from modelcheck.configuration import find_settings
+
+            found = asdict(find_settings(Path.cwd()))
+            ctx.default_map = {key: value for key, value in found.items() if value is not None}
+        return super().parse_args(ctx, args)
+
+
+@main.command(cls=Configured)
 @click.argument("paths", nargs=-1, type=PATH)
 @click.option("--claim", metavar="NAME", help="Check only claims of this label, or `protocol.label`.")
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to report.")
+@click.option("--format", type=click.Choice(FORMATS), default="text", help="How to report.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write the report to a file, and show the text in the terminal; `-` is standard output.")  # fmt: skip
 @click.option("--budget", type=click.IntRange(min=1), default=20_000_000, show_default=True,
               help="Work units per claim; the same budget gives the same verdict everywhere.")  # fmt: skip
 @click.option("--sessions", type=click.IntRange(1, 64), default=4, show_default=True,
               help="Sessions of each role up to which an attack is searched.")  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS",
               help="Leave undecided what has not been decided by then.")  # fmt: skip
-@click.option("--no-audit", is_flag=True, help="Do not re-check proofs; they are then reported as not audited.")
+@click.option("--audit/--no-audit", default=True,
+              help="Whether to re-check proofs; without it they are reported as not audited.")  # fmt: skip
 @click.option("--jobs", "-j", default="1", show_default=True, metavar="N",
               help="Check in so many processes; `auto` for one per processor.")  # fmt: skip
-@click.option("--no-cache", is_flag=True, help="Neither use nor keep verdicts of other runs.")
+@click.option("--cache/--no-cache", default=True, help="Whether to use and keep verdicts of other runs.")
 @click.option("--save-evidence", type=PATH, metavar="DIR", help="Write one evidence file per proven claim.")
-@click.option("--verbose", "-v", is_flag=True, help="Show sentences, steps and audit figures of every claim.")
+@click.option("--verbose/--no-verbose", "-v", help="Show sentences, steps and audit figures of every claim.")
+@click.pass_context
 def check(
-    paths: tuple[Path, ...], claim: str | None, style: str, budget: int, sessions: int, timeout: float | None,
-    no_audit: bool, jobs: str, no_cache: bool, save_evidence: Path | None, verbose: bool,
+    context: click.Context, paths: tuple[Path, ...], claim: str | None, format: Literal["text"] | Style,
+    output: Path | None, budget: int, sessions: int, timeout: float | None, audit: bool, jobs: str, cache: bool,
+    save_evidence: Path | None, verbose: bool,
 ) -> None:  # fmt: skip
     """Check the claims of spec files or folders (default: this folder).
 
@@ -69,32 +85,19 @@ def check(
     Examples:  modelcheck check specs
                modelcheck check handshake.flow --claim server_auth --verbose
                modelcheck check specs --format json > report.json
+               modelcheck check specs --format sarif --output report.sarif
                modelcheck check specs --save-evidence evidence
     """  # noqa: D301 (as above)
+    from modelcheck.check_command import Run, report
     from modelcheck.options import Options
     from modelcheck.spec_paths import find_specs
     from modelcheck.verdict import exit_code
 
-    files = find_specs(paths or (Path("."),))
-    options = Options(budget=budget, audit=not no_audit, timeout=timeout, sessions=sessions)
-    run = _Run(files, claim, options, _workers(jobs), None if no_cache else _cache(), save_evidence)
-    interrupted = False
-    try:
-        if style == "json":
-            for _ in run.results():
-                pass
-        else:
-            _report_text(run, verbose=verbose)
-    except KeyboardInterrupt:
-        interrupted = True
-    if style == "json":
-        from modelcheck.render import json
-
-        click.echo(json.render(run.done))
-    if interrupted:
-        click.echo(f"interrupted after {len(run.done)} of {run.total} claims", err=True)
-        sys.exit(INTERRUPTED)
-    sys.exit(exit_code(run.done))
+    files = find_specs(paths or context.lookup_default("paths") or (Path("."),))
+    options = Options(budget=budget, audit=audit, timeout=timeout, sessions=sessions)
+    run = Run(files, claim, options, _workers(jobs), _cache() if cache else None, save_evidence)
+    complete = report(run, format, None if output == Path("-") else output, verbose=verbose)
+    sys.exit(exit_code(run.done) if complete else INTERRUPTED)
 
 
 def _workers(jobs: str) -> int:
@@ -113,107 +116,6 @@ def _cache() -> VerdictCache | None:
     return user_cache()
 
 
-class _Run:
-    """The claims of some files on their way to verdicts: from the cache as a whole, or one by one."""
-
-    def __init__(
-        self, files: tuple[Path, ...], pattern: str | None, options: Options, jobs: int, cache: VerdictCache | None,
-        evidence: Path | None,
-    ) -> None:  # fmt: skip
-        self.files, self.pattern, self.options, self.jobs = files, pattern, options, jobs
-        self.cache, self.evidence = cache, evidence
-        self.total = 0
-        self.done: list[ClaimResult] = []
-        self.notes: dict[str, list[str]] = {}
-        """What a reader should know of each protocol."""
-
-    def results(self, running: Callable[[Sequence[str]], None] | None = None) -> Iterator[ClaimResult]:
-        """Yield each claim's result as soon as it is there, in the order of the claims."""
-        from modelcheck.cache import run_key
-
-        whole = self.cache if self.evidence is None else None
-        key = run_key(self.files, self.pattern, self.options) if whole is not None else ""
-        known = whole.get_all(key) if whole is not None else None
-        if known is not None:
-            found, self.notes = known
-            self.total = len(found)
-            for result in found:
-                self.done.append(result)
-                yield result
-            return
-        yield from self._checked(running)
-        if whole is not None and self.done:
-            whole.put_all(key, self.done, self.notes)
-
-    def _checked(self, running: Callable[[Sequence[str]], None] | None) -> Iterator[ClaimResult]:
-        from modelcheck.checking import Plan, check_all
-        from modelcheck.pipeline import open_library, select_claims, warnings_of
-
-        library = open_library(self.files)
-        tasks = select_claims(library, self.files, self.pattern)
-        if self.pattern is not None and not tasks:
-            _say_unknown_claim(self.pattern, select_claims(library, self.files, None))
-        self.total = len(tasks)
-        plan = Plan(self.files, self.pattern, self.options, self.jobs, self.cache, self.evidence)
-        for result, task in zip(check_all(plan, tasks, running), tasks, strict=True):
-            if result.protocol not in self.notes:
-                self.notes[result.protocol] = list(warnings_of(task))
-            self.done.append(result)
-            yield result
-
-
-def _say_unknown_claim(pattern: str, tasks: Sequence[ClaimTask]) -> None:
-    """Say on standard error that no claim has this label, and which one may be meant."""
-    from modelcheck.diagnostics import did_you_mean
-
-    labels = [label for task in tasks for label in (task.claim, f"{task.protocol}.{task.claim}")]
-    hint = did_you_mean(pattern, labels) or "`modelcheck check` without --claim lists them all"
-    click.echo(f"error: no claim is called `{pattern}`; {hint}", err=True)
-
-
-def _report_text(run: _Run, *, verbose: bool) -> None:
-    """Print each result when it is there, and a summary, also of a run that was interrupted."""
-    from modelcheck.render.text import claim_line, details, summary
-
-    heading = ""
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    try:
-        with _progress() as shown:
-            for result in run.results(shown.running):
-                line = claim_line(result)
-                lines = [click.style(line, fg="green" if result.ok else "red") if colour else line]
-                if result.protocol != heading:
-                    heading = result.protocol
-                    notes = [f"  note  {note}" for note in run.notes[heading]]
-                    lines = [f"{result.protocol}  ({result.file})", *notes, *lines]
-                with shown.aside(len(run.done), run.total):
-                    click.echo("\n".join([*lines, *details(result, verbose=verbose)]))
-    except KeyboardInterrupt:
-        click.echo(summary(run.done))
-        raise
-    click.echo(summary(run.done))
-
-
-def _progress() -> AbstractContextManager[Shown | Bar]:
-    """Return a progress bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        return nullcontext(Shown())
-    from modelcheck.render.progress import bar
-
-    return bar()
-
-
-class Shown:
-    """Where progress is shown: here, nowhere."""
-
-    def running(self, names: Sequence[str]) -> None:
-        """Show what is being checked."""
-
-    def aside(self, done: int, total: int) -> AbstractContextManager[None]:
-        """Return a context in which the report may be written; after it so many claims are done."""
-        return nullcontext()
-
-
 @main.command()
 @click.argument("spec", type=PATH)
 @click.argument("claim")
@@ -222,6 +124,7 @@ class Shown:
 @click.option("--messages", "-m", is_flag=True, help="Show the messages of every step in full.")
 def attack(spec: Path, claim: str, sessions: int, messages: bool) -> None:
     """Print an attack on a claim (LABEL, or PROTOCOL.LABEL) of a spec, executed step by step; exit 1 if none is found."""
+    from modelcheck.check_command import say_unknown_claim
     from modelcheck.options import Options
     from modelcheck.pipeline import attack_on, open_library, select_claims
     from modelcheck.render.text import attack_lines
@@ -232,7 +135,7 @@ def attack(spec: Path, claim: str, sessions: int, messages: bool) -> None:
     library = open_library(files)
     tasks = select_claims(library, files, claim)
     if not tasks:
-        _say_unknown_claim(claim, select_claims(library, files, None))
+        say_unknown_claim(claim, select_claims(library, files, None))
         sys.exit(NOTHING_FOUND)
     found = False
     for task in tasks:
@@ -428,19 +331,19 @@ def run(arguments: Sequence[str] | None = None) -> None:
         sys.exit(INTERNAL_ERROR)
 
 
-@main.group()
-def cache() -> None:
+@main.group("cache")
+def cache_group() -> None:
     """Verdicts of earlier runs, kept so that what has not changed is not checked again."""
 
 
-@cache.command("path")
+@cache_group.command("path")
 def cache_path() -> None:
     """Print the folder of the cache."""
     found = _cache()
     click.echo("there is none: this user has no home" if found is None else str(found.folder))
 
 
-@cache.command("clear")
+@cache_group.command("clear")
 def cache_clear() -> None:
     """Delete all kept verdicts."""
     found = _cache()

@@ -69,11 +69,15 @@ def render_diagnostic(diagnostic: Diagnostic) -> str:
         lines += _place(label, ":::")
     if diagnostic.hint:
         lines.append(f"  = hint: {diagnostic.hint}")
-    return "\n".join(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", line) for line in lines)
+    return "\n".join(map(printable, lines))
+
+
+def printable(line: str) -> str:
+    """Return a line of text without characters that could steer the reader's terminal or reorder the line."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", line)
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Characters of a file or its path that could steer the reader's terminal or reorder the line."""
 
 
 def _place(label: Label, arrow: str) -> list[str]:

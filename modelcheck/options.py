@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+FORMATS: Final = ("text", "concise", "json", "sarif", "junit", "github")
+"""How a check can be reported."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,10 +204,15 @@ def check_claim(task: ClaimTask, options: Options, deadline: float | None = None
     audited = perf_counter()
     if proof is not None:
         verdict = _audited(task, proof, options, deadline)
+    return _result(task, verdict, seconds, perf_counter() - audited if proof is not None else 0.0)
+
+
+def _result(task: ClaimTask, verdict: Verdict, seconds: float, audit_seconds: float) -> ClaimResult:
     claim = task.what
+    line, column = claim.span.source.position(claim.span.start)
     return ClaimResult(
         task.file, task.protocol, claim.name, claim.kind, claim.text, verdict, claim.expected, claim.reason, seconds,
-        perf_counter() - audited if proof is not None else 0.0, (TYPED,), claim.ids)  # fmt: skip
+        audit_seconds, (TYPED,), claim.ids, line, column)  # fmt: skip
 
 
 def _decide(system: System, claim: Claim, budget: Budget, options: Options, deadline: float | None) -> Proof | Verdict:
@@ -287,11 +292,7 @@ def attack_on(task: ClaimTask, options: Options) -> Attack | int:
 
 def skipped(task: ClaimTask, timeout: float | None) -> ClaimResult:
     """Return the result of a claim that was not started in time."""
-    claim = task.what
-    verdict = Undecided(f"it was not started within {timeout:g} seconds")
-    return ClaimResult(
-        task.file, task.protocol, claim.name, claim.kind, claim.text, verdict, claim.expected, claim.reason, 0.0, 0.0,
-        (TYPED,), claim.ids)  # fmt: skip
+    return _result(task, Undecided(f"it was not started within {timeout:g} seconds"), 0.0, 0.0)
 
 
 def warnings_of(task: ClaimTask) -> tuple[str, ...]:

@@ -82,6 +82,26 @@ BAD_INCLUDE = Rule(
 Wrong:  `include "keys.txt"`
 Right:  `include "../tls13/full.flow"`""",
 )
+UNKNOWN_SETTING = Rule(
+    "MC130",
+    "unknown-setting",
+    "A setting that does not exist",
+    """\
+The table `[tool.modelcheck]` of a pyproject.toml presets options of `modelcheck check`: `paths`, `budget`, `sessions`, `timeout`, `jobs`, `audit`, `format`, `output` and `verbose`. Others are refused, so that a misspelt one is not ignored.
+
+Wrong:  `no-audit = true`
+Right:  `audit = false`""",
+)
+BAD_SETTING = Rule(
+    "MC131",
+    "bad-setting",
+    "A setting has a value that it cannot have",
+    """\
+A setting in the table `[tool.modelcheck]` of a pyproject.toml has a value of another type or out of range, or the file is no TOML.
+
+Wrong:  `sessions = "four"`
+Right:  `sessions = 4`""",
+)
 UNKNOWN_NAME = Rule(
     "MC201",
     "unknown-name",
@@ -391,6 +411,8 @@ ALL: tuple[Rule, ...] = (
     SYNTAX_ERROR,
     BAD_CHARACTER,
     BAD_INCLUDE,
+    UNKNOWN_SETTING,
+    BAD_SETTING,
     UNKNOWN_NAME,
     NAME_TAKEN,
     UNKNOWN_SORT,

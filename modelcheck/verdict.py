@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, assert_never
 
@@ -109,6 +109,38 @@ def verdict_word(verdict: Verdict) -> str:
             assert_never(verdict)
 
 
+def left_open(verdict: Verdict) -> bool:
+    """Return whether a verdict neither proves nor refutes the claim, and says nothing against it."""
+    return isinstance(verdict, Undecided | NotSupported | BoundedSearch)
+
+
+def explanation(verdict: Verdict) -> tuple[str, ...]:
+    """Return the lines that say what a verdict rests on: steps with their conclusion, a reason, what the audit did."""
+    match verdict:
+        case Holds(audited, questions):
+            return (f"the invariant was confirmed with {questions} solver questions",) if audited and questions else ()
+        case Attack(_, steps, conclusion):
+            return (*_numbered(step.text for step in steps), conclusion)
+        case BoundedSearch(sessions, derived, conclusion):
+            searched = f"no run with up to {sessions} sessions of each role violates it; not excluded for more:"
+            return (searched, *_numbered(derived), conclusion)
+        case Undecided(reason) | Vacuous(reason):
+            return (reason,)
+        case NotSupported(construct):
+            return (f"{construct} is accepted in specs and not decided by this version",)
+        case InternalError(reason, report):
+            return (
+                f"a mistake in modelcheck, not in the spec: {reason}",
+                f"please report it with the spec and the file {report}",
+            )
+        case _:
+            assert_never(verdict)
+
+
+def _numbered(steps: Iterable[str]) -> Iterator[str]:
+    return (f"{number:>3}. {step}" for number, step in enumerate(steps, 1))
+
+
 def meets(verdict: Verdict, expected: Literal["holds", "attack"]) -> bool:
     """Return whether a verdict is the one that the author expects."""
     return isinstance(verdict, Holds if expected == "holds" else Attack)
@@ -131,6 +163,10 @@ class ClaimResult:
     audit_seconds: float
     assumptions: tuple[str, ...]
     sources: tuple[str, ...]
+    line: int
+    """Where the claim stands in the file, counted from 1."""
+    column: int
+    """Where the claim starts in its line, in characters counted from 1."""
     cached: bool = False
     """Whether an earlier run came to this; the times are those of that run."""
 
@@ -138,6 +174,27 @@ class ClaimResult:
     def ok(self) -> bool:
         """Whether the verdict is as expected."""
         return meets(self.verdict, self.expected)
+
+    @property
+    def name(self) -> str:
+        """The claim's label with its protocol, as `--claim` takes it."""
+        return f"{self.protocol}.{self.claim}"
+
+
+def expectation(result: ClaimResult) -> str:
+    """Return in two or three words whether the verdict is as expected, and what was expected if it is not."""
+    return "as expected" if result.ok else f"expected {'an attack' if result.expected == 'attack' else 'to hold'}"
+
+
+def headline(result: ClaimResult) -> str:
+    """Return the claim, its verdict, and whether that is the expected one."""
+    return f"{result.name}: {verdict_word(result.verdict)} ({expectation(result)})"
+
+
+def account(result: ClaimResult) -> tuple[str, ...]:
+    """Return the lines that tell of a claim: its sentence, the reason that the spec gives, and the explanation."""
+    reason = (f"expected: {result.reason}",) if result.reason else ()
+    return (result.text, *reason, *explanation(result.verdict))
 
 
 INTERNAL_ERROR, NO_CLAIMS, UNDECIDED, UNEXPECTED, AS_EXPECTED = 101, 5, 3, 1, 0
@@ -151,6 +208,6 @@ def exit_code(results: Iterable[ClaimResult]) -> int:
     if any(isinstance(result.verdict, InternalError) for result in found):
         return INTERNAL_ERROR
     failed = [result for result in found if not result.ok]
-    if any(not isinstance(result.verdict, Undecided | NotSupported | BoundedSearch) for result in failed):
+    if any(not left_open(result.verdict) for result in failed):
         return UNEXPECTED
     return UNDECIDED if failed else AS_EXPECTED

@@ -48,6 +48,8 @@ def _word(verdict: Verdict) -> str:
 def _result(result: ClaimResult) -> dict[str, Any]:
     return {
         "file": result.file,
+        "line": result.line,
+        "column": result.column,
         "protocol": result.protocol,
         "claim": result.claim,
         "kind": result.kind,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from modelcheck.verdict import (
@@ -26,7 +27,7 @@ def result(
     audit_seconds = 0.25 if isinstance(verdict, Holds) and verdict.audited else 0.0
     return ClaimResult(
         "a.flow", "p", claim, "agreement", "Client agrees with Server on k", verdict, expected, reason, 0.0124,
-        audit_seconds, ("messages keep their format",), sources)  # fmt: skip
+        audit_seconds, ("messages keep their format",), sources, 12, 3)  # fmt: skip
 
 
 HOLDS = result(Holds(audited=True, questions=29), sources=("T13-06", "T13-10"))
@@ -47,3 +48,16 @@ UNDECIDED = result(Undecided("the budget of 5 work units ran out"))
 VACUOUS = result(Vacuous("no session gets to the point that the claim judges"))
 NOT_SUPPORTED = result(NotSupported("unlinkability"))
 SURPRISING_PROOF = result(Holds(audited=True, questions=29), expected="attack", reason="a replay")
+NAMED = (
+    HOLDS,
+    ATTACK,
+    replace(UNEXPECTED, claim="client_auth", line=13),
+    replace(BOUNDED, claim="keys", kind="secrecy", text="secret k at Client", line=14, column=5),
+    replace(UNDECIDED, protocol="q", claim="ends", kind="channel binding", text="k identifies the channel", line=21),
+    replace(VACUOUS, protocol="q", claim="late", line=22),
+    replace(
+        NOT_SUPPORTED, protocol="q", claim="unlinked", kind="unlinkability", text="n unlinkable at Client", line=23
+    ),
+    replace(SURPRISING_PROOF, file="sub dir/100%,b:ä.flow", protocol="r", claim="replayed", line=1, column=1),
+)
+"""A run with every verdict, over three protocols in two files, with a name among the files that formats have to escape."""

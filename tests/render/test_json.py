@@ -20,6 +20,8 @@ def test_the_whole_document() -> None:
         "results": [
             {
                 "file": "a.flow",
+                "line": 12,
+                "column": 3,
                 "protocol": "p",
                 "claim": "server_auth",
                 "kind": "agreement",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelcheck.render.text import claim_line, details, summary
+from modelcheck.render.text import claim_line, details, summary, tally
 from modelcheck.verdict import ClaimResult
 from tests.render import results
 
@@ -70,11 +70,18 @@ def test_an_expected_attack_is_shown_with_its_steps_and_the_reason_when_asked_fo
         (results.UNDECIDED, "        the budget of 5 work units ran out"),
         (results.VACUOUS, "        no session gets to the point that the claim judges"),
         (results.NOT_SUPPORTED, "        unlinkability is accepted in specs and not decided by this version"),
-        (results.SURPRISING_PROOF, "        the invariant was confirmed with 29 solver questions in 0.25 s"),
     ],
 )
 def test_other_surprises_are_explained(result: ClaimResult, line: str) -> None:
     assert list(details(result, verbose=False)) == ["        Client agrees with Server on k", line]
+
+
+def test_a_surprising_proof_is_shown_with_the_reason_for_the_attack_that_was_expected() -> None:
+    assert list(details(results.SURPRISING_PROOF, verbose=False)) == [
+        "        Client agrees with Server on k",
+        "        expected: a replay",
+        "        the invariant was confirmed with 29 solver questions in 0.25 s",
+    ]
 
 
 def test_a_proof_without_an_audit_has_no_audit_to_tell_of() -> None:
@@ -95,6 +102,11 @@ def test_the_summary_counts_what_was_not_expected() -> None:
 
 def test_the_summary_of_one_claim_is_in_the_singular() -> None:
     assert summary([results.ATTACK]) == ("1 claim: 1 attack; all as expected; prover 0.01 s, audit 0.00 s")
+
+
+def test_the_tally_has_no_times() -> None:
+    assert tally([results.HOLDS, results.UNEXPECTED]) == "2 claims: 1 attack, 1 holds; 1 not as expected"
+    assert tally([]) == "no claims found"
 
 
 def test_the_summary_of_nothing_says_so() -> None:

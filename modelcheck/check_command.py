@@ -1,0 +1,163 @@
+"""What `modelcheck check` does: claims on their way to verdicts, and the reports of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from modelcheck.options import Options
+
+if TYPE_CHECKING:
+    from modelcheck.cache import VerdictCache
+    from modelcheck.pipeline import ClaimTask
+    from modelcheck.render.progress import Bar
+    from modelcheck.render.report import Style
+    from modelcheck.verdict import ClaimResult
+
+Running = Callable[[Sequence[str]], None]
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """The claims of some files on their way to verdicts: from the cache as a whole, or one by one."""
+
+    files: tuple[Path, ...]
+    pattern: str | None
+    options: Options
+    jobs: int = 1
+    cache: VerdictCache | None = None
+    evidence: Path | None = None
+    total: int = 0
+    done: list[ClaimResult] = field(default_factory=list)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    """What a reader should know of each protocol."""
+
+    def results(self, running: Running | None = None) -> Iterator[ClaimResult]:
+        """Yield each claim's result as soon as it is there, in the order of the claims."""
+        from modelcheck.cache import run_key
+
+        whole = self.cache if self.evidence is None else None
+        key = run_key(self.files, self.pattern, self.options) if whole is not None else ""
+        known = whole.get_all(key) if whole is not None else None
+        if known is not None:
+            found, self.notes = known
+            self.total = len(found)
+            for result in found:
+                self.done.append(result)
+                yield result
+            return
+        yield from self._checked(running)
+        if whole is not None and self.done:
+            whole.put_all(key, self.done, self.notes)
+
+    def _checked(self, running: Running | None) -> Iterator[ClaimResult]:
+        from modelcheck.checking import Plan, check_all
+        from modelcheck.pipeline import open_library, select_claims, warnings_of
+
+        library = open_library(self.files)
+        tasks = select_claims(library, self.files, self.pattern)
+        if self.pattern is not None and not tasks:
+            say_unknown_claim(self.pattern, select_claims(library, self.files, None))
+        self.total = len(tasks)
+        plan = Plan(self.files, self.pattern, self.options, self.jobs, self.cache, self.evidence)
+        for result, task in zip(check_all(plan, tasks, running), tasks, strict=True):
+            if result.protocol not in self.notes:
+                self.notes[result.protocol] = list(warnings_of(task))
+            self.done.append(result)
+            yield result
+
+
+def say_unknown_claim(pattern: str, tasks: Sequence[ClaimTask]) -> None:
+    """Say on standard error that no claim has this label, and which one may be meant."""
+    from modelcheck.diagnostics import did_you_mean
+
+    labels = [label for task in tasks for label in (task.claim, f"{task.protocol}.{task.claim}")]
+    hint = did_you_mean(pattern, labels) or "`modelcheck check` without --claim lists them all"
+    click.echo(f"error: no claim is called `{pattern}`; {hint}", err=True)
+
+
+def report(run: Run, style: Literal["text"] | Style, output: Path | None, *, verbose: bool) -> bool:
+    """Return whether the run came to its end; its report is written, also if it was interrupted."""
+    text, complete = "", True
+    try:
+        if style == "text" or output is not None:
+            text = _report_text(run, verbose=verbose)
+        else:
+            for _ in run.results():
+                pass
+    except KeyboardInterrupt:
+        complete = False
+    if style != "text":
+        from modelcheck.render.report import report as rendered
+
+        # JSON and lines are read by programs that find out by the exit code; the others would look complete.
+        said = (
+            ""
+            if complete or style in ("json", "concise")
+            else f"interrupted after {len(run.done)} of {run.total} claims"
+        )
+        text = rendered(style, run.done, said) or ""
+        if output is None:
+            click.echo(text, nl=False)
+    if output is not None and (complete or style != "text"):
+        from modelcheck.files import write_atomically
+
+        write_atomically(output, text)
+    if not complete:
+        click.echo(f"interrupted after {len(run.done)} of {run.total} claims", err=True)
+    return complete
+
+
+def _report_text(run: Run, *, verbose: bool) -> str:
+    """Print the report, claim by claim, and return it without colour; an interrupted run ends with its summary too."""
+    from modelcheck.render.text import claim_line, details, summary
+
+    heading, whole = "", []
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    try:
+        with _progress() as shown:
+            for result in run.results(shown.running):
+                lines = [claim_line(result)]
+                if result.protocol != heading:
+                    heading = result.protocol
+                    notes = [f"  note  {note}" for note in run.notes[heading]]
+                    lines = [f"{result.protocol}  ({result.file})", *notes, *lines]
+                mark = len(lines) - 1
+                lines += details(result, verbose=verbose)
+                whole += lines
+                if colour:
+                    lines[mark] = click.style(lines[mark], fg="green" if result.ok else "red")
+                with shown.aside(len(run.done), run.total):
+                    click.echo("\n".join(lines))
+    except KeyboardInterrupt:
+        click.echo(summary(run.done))
+        raise
+    click.echo(summary(run.done))
+    return "\n".join([*whole, summary(run.done), ""])
+
+
+def _progress() -> AbstractContextManager[Shown | Bar]:
+    """Return a progress bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return nullcontext(Shown())
+    from modelcheck.render.progress import bar
+
+    return bar()
+
+
+class Shown:
+    """Where progress is shown: here, nowhere."""
+
+    def running(self, names: Sequence[str]) -> None:
+        """Show what is being checked."""
+
+    def aside(self, done: int, total: int) -> AbstractContextManager[None]:
+        """Return a context in which the report may be written; after it so many claims are done."""
+        return nullcontext()
