@@ -52,7 +52,8 @@ class Record:
     """What a role stored: under whose name, what, in which step."""
 
     role: str
-    own: tuple[Term, ...]
+    own: tuple[tuple[str, Term], ...]
+    """The names under which the party acted, as far as its role says."""
     values: tuple[tuple[str, Term], ...]
     step: int
 
@@ -177,9 +178,8 @@ class World:
             case Keep(items):
                 further = attempt.copy(values)
                 stored = tuple((name, self.ground(term, values)) for name, term in items)
-                further.records.append(
-                    Record(simple(session.start.role), self._own(session, values), stored, self.step)
-                )
+                owner = tuple((v.name, values[v]) for v in session.machine.role.own)
+                further.records.append(Record(simple(session.start.role), owner, stored, self.step))
                 yield further
             case Guard() as guard:
                 yield from self._guarded(session, advance, guard, attempt)
@@ -304,10 +304,12 @@ class World:
         names = tuple(name for name, _ in items)
         wanted = self.ring.normal(advance.received)
         pattern = App("record", tuple(term for _, term in items))
-        own = self._own(session, attempt.values)
+        own = {v.name: attempt.values[v] for v in session.machine.role.own}
         for record in self.records:
             stored = dict(record.values)
-            if record.role != simple(session.start.role) or record.own != own or not set(names) <= set(stored):
+            if record.role != simple(session.start.role) or not set(names) <= set(stored):
+                continue
+            if any(own.get(name, value) is not value for name, value in record.own):
                 continue
             if App("record", tuple(stored[name] for name in names)) is wanted:
                 for values in matches(pattern, wanted, attempt.values, self.ring):

@@ -15,11 +15,21 @@ from dataclasses import dataclass, field
 from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Exposure, stored_values
 from modelcheck.engine.cnf import FALSE, TRUE, Cnf, Lit
 from modelcheck.engine.deduction import ATTACKER_VALUES, KeyRing, key_ring
-from modelcheck.engine.steps import channel_name, enclosed, record_name, wire_name
+from modelcheck.engine.steps import channel_name, enclosed, owned, record_name, wire_name
 from modelcheck.engine.symbols import Symbols
 from modelcheck.engine.trace import fresh_leaf
 from modelcheck.machines.blocks import Block
-from modelcheck.machines.machine import Guard, Keep, Pick, Recall, Receive, RoleMachine, Send, Step, fresh_values
+from modelcheck.machines.machine import (
+    Guard,
+    Keep,
+    Pick,
+    Recall,
+    Receive,
+    RoleMachine,
+    Send,
+    Step,
+    fresh_values,
+)
 from modelcheck.protocol.model import set_members
 from modelcheck.protocol.terms import NAME, STORED, App, Const, Key, Term, Var, is_stored, replace, sort_of, subterms
 from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS, SCHEMATIC, is_data, openings, recipes
@@ -220,8 +230,8 @@ class Scenario:
                 return self.require(literal, place, instance.of(term))
             case Recall(items):
                 names = tuple(name for name, _ in items)
-                record = self._owned(instance, App("record", tuple(term for _, term in items)))
-                return self.require(literal, record_name(role, names), record)
+                record = owned(self.clauses, instance.machine, tuple(term for _, term in items))
+                return self.require(literal, record_name(role, names), instance.of(record))
             case Pick(value, rule, sources, allowed):
                 picked = instance.of(value)
                 if allowed is not None:
@@ -233,11 +243,6 @@ class Scenario:
             case _:
                 pass
         return []
-
-    @staticmethod
-    def _owned(instance: Instance, record: Term) -> Term:
-        """Return a record with the name of the party that stores it."""
-        return instance.of(App("owned", (*instance.machine.role.own, record)))
 
     def _guard(self, instance: Instance, literal: Lit, guard: Guard) -> None:
         left = instance.of(guard.left)
@@ -350,11 +355,7 @@ class Scenario:
         if exposure.form:
             return
         layer, facts = self.at(instance, state)
-        term = exposure.term
-        place = exposure.kind
-        if place.startswith("record "):
-            term = App("owned", (*instance.machine.role.own, term))
-        self.give(place, instance.of(term), layer, facts, tuple(map(instance.of, exposure.needs)),
+        self.give(exposure.kind, instance.of(exposure.term), layer, facts, tuple(map(instance.of, exposure.needs)),
                   [(c, instance) for c in exposure.conditions], any_message=exposure.any_message)  # fmt: skip
 
     def give(

@@ -29,7 +29,7 @@ from modelcheck.machines.machine import (
     simple,
 )
 from modelcheck.protocol.model import Channel, Fact, Path
-from modelcheck.protocol.terms import App, Const, Key, Term, Var, sort_of, substitute, subterms, unify
+from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, sort_of, substitute, subterms, unify
 from modelcheck.protocol.theory import is_data, openings
 
 IDENTITY = "#session"
@@ -140,7 +140,7 @@ def _extend(clauses: ClauseSet, machine: RoleMachine, draft: _Draft, step: Step)
                 draft.body.extend(clauses.knows(envelope, channel_name(channel, sender, machine.role.name)))
             yield draft
         case Recall(items):
-            record = App("record", tuple(term for _, term in items))
+            record = owned(clauses, machine, tuple(term for _, term in items))
             draft.body.extend(clauses.knows(record, record_name(machine.role.name, tuple(name for name, _ in items))))
             draft.conditions.extend(())
             yield draft
@@ -213,6 +213,15 @@ def enclosed(
     return App("envelope", (*names, term))
 
 
+def owned(clauses: ClauseSet, machine: RoleMachine, values: tuple[Term, ...]) -> Term:
+    """Return a record with the names under which the party acts that stores it; what a role does not say is open."""
+    alike = [m.role for m in clauses.machines if simple(m.role.name) == simple(machine.role.name)]
+    own = {variable.name: variable for variable in machine.role.own}
+    names = sorted({variable.name for role in alike for variable in role.own})
+    owner = tuple(own[name] if name in own else clauses.fresh(NAME) for name in names)
+    return App("record", (*owner, *values))
+
+
 def record_name(role: str, names: tuple[str, ...]) -> str:
     """Return the name of the store from which a role recalls values of these names."""
     return f"record {simple(role)} {' '.join(names)}"
@@ -243,7 +252,7 @@ def expose_block(clauses: ClauseSet, block: Block, recalls: set[tuple[str, ...]]
                 values = dict(items)
                 for names in sorted(recalls):
                     if all(name in values for name in names):
-                        record = App("record", tuple(values[name] for name in names))
+                        record = owned(clauses, machine, tuple(values[name] for name in names))
                         place = record_name(machine.role.name, names)
                         clauses.exposures.append(Exposure(place, predicate, record, (), (), record, block.end))
             case _:
