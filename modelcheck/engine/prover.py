@@ -161,7 +161,7 @@ def honest_paths(system: System, point: Point | None = None) -> list[int]:
     """Return the paths that honest partners can follow together to the end, or to a point."""
     machines = [m for m in system.machines if m.protocol == system.protocol.name]
     blocked = frozenset[int]().union(*(m.blocked for m in machines))
-    paths = [index for index in range(len(system.protocol.paths)) if index not in blocked]
+    paths = [index for index, path in enumerate(system.protocol.paths) if path.possible and index not in blocked]
     if point is None:
         return paths
     machine = next(m for m in system.machines if m.role.name == point.role)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import prod
 
 from modelcheck.engine.agreement import TooMany, first_column, ground_values, only, outside, states_with
 from modelcheck.engine.horn import Box, Goal
@@ -18,9 +19,13 @@ from modelcheck.engine.spotlight import literals
 from modelcheck.engine.steps import session_variable
 from modelcheck.machines.held import Stance
 from modelcheck.protocol.terms import Var
+from modelcheck.protocol.theory import FRESH_SORTS
 
 MOST_INPUTS = 400
-"""Ways to fix the inputs of sessions that a refinement tries."""
+"""Ways to fix the judged session's inputs that a refinement tries."""
+
+MOST_PARTNER_INPUTS = 64
+"""Ways to fix the inputs of its partners that are tried for each of those."""
 
 Value = tuple[str, ...]
 
@@ -34,7 +39,7 @@ def refined(case: Case, solver: Solver) -> list[Solved] | Derived:
     if exact.goal is None:
         return [exact]
     done: list[Solved] = []
-    for smaller in _by_inputs(case, exact):
+    for smaller in _by_inputs(case, exact) if case.split else [case]:
         solved = _solved(smaller, solver)
         if solved.goal is None:
             done.append(solved)
@@ -54,8 +59,6 @@ def _solved(case: Case, solver: Solver) -> Solved:
 
 def _by_inputs(case: Case, solved: Solved) -> list[Case]:
     """Return a case per goal and ground value of the judged session's inputs, and one that says that these are all."""
-    if not case.split:
-        return []
     scene, relations = case.scene, solved.stages[-1][1].relations
     smaller: list[Case] = []
     others: list[Goal] = []
@@ -105,7 +108,6 @@ def _by_partner_inputs(case: Case, solved: Solved) -> list[Case]:
     scene = case.scene
     relations = solved.stages[-1][1].relations
     options: list[tuple[str, str, Var, list[str]]] = []
-    size = 1
     for label in _sources(case, solved):
         role = scene.by_label[label].role
         for variable in _inputs(scene, role):
@@ -116,8 +118,9 @@ def _by_partner_inputs(case: Case, solved: Solved) -> list[Case]:
                     values |= dict.fromkeys(scene.values(variable.sort, mask))
             if values:
                 options.append((label, role, variable, list(values)))
-                size *= len(values)
-    if not options or size > MOST_INPUTS:
+    if prod(len(values) for *_, values in options) > MOST_PARTNER_INPUTS:
+        options = [one for one in options if one[2].sort not in FRESH_SORTS]
+    if not options or prod(len(values) for *_, values in options) > MOST_PARTNER_INPUTS:
         return []
     others = [
         goal for label, role, variable, values in options for goal in _other(scene, label, role, variable, values)
@@ -128,6 +131,8 @@ def _by_partner_inputs(case: Case, solved: Solved) -> list[Case]:
 def _sources(case: Case, solved: Solved) -> Iterator[str]:
     """Yield the spotlights whose values the judged session has received in this case."""
     scene = case.scene
+    if not case.stars:
+        return
     (label, stance), *_ = case.stars
     predicate = scene.clauses.state_of[stance.role, stance.state]
     found: dict[str, None] = {}

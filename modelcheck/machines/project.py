@@ -123,6 +123,9 @@ class _Walk:
                 self.add(Reach(stage.point, stage.span))
 
     def pick(self, event: Picked) -> None:
+        if not event.possible:
+            self.done = self.blocked = True
+            return
         sources = tuple(self.build(source, event.span, "the set") for source in event.sources)
         value: Term = event.variable
         allowed = None

@@ -81,6 +81,8 @@ class Picked:
     rule: Literal["any", "member", "best"]
     sources: tuple[Term, ...]
     span: Span = field(compare=False)
+    possible: bool = True
+    """Whether the restrictions of the path leave a value; a path on which they do not ends here for this role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,8 @@ class Path:
     """Per ``unchecked`` field: the roles that compare nothing, and what its parts are for all others."""
     stored: Mapping[str, Term]
     """The values some role keeps on this path, by name, markers included."""
+    possible: bool = True
+    """Whether picks by honest roles can lead this way; otherwise only a role whose peer is the attacker takes it."""
 
 
 # ------------------------------------------------------------------------------------------------ claims

@@ -56,9 +56,7 @@ def unfold(
         walk = _Walk(scope, Decisions(todo.pop()), records, kept, ending)
         walk.run(statements)
         todo.extend(walk.decisions.alternatives())
-        path = walk.path(tuple(ranges))
-        if path is not None:
-            paths.append(path)
+        paths.append(walk.path(tuple(ranges)))
         if len(paths) > MOST_PATHS:
             scope.report(rules.TOO_MANY_PATHS, f"the flow has more than {MOST_PATHS} ways to go", span,
                          "split it: put optional parts into protocols of their own with `continues`")  # fmt: skip
@@ -456,10 +454,11 @@ class _Walk(Evaluator):
 
     # -------------------------------------------------------------------------------- the finished path
 
-    def path(self, ranges: tuple[tuple[str, str, Span], ...]) -> Path | None:
-        """Return the path, picked values that it fixes put in; None if no choice of values leads this way."""
-        if not self.possible():
-            return None
+    def path(self, ranges: tuple[tuple[str, str, Span], ...]) -> Path:
+        """Return the path, picked values that it fixes put in.
+
+        A path that no honest run takes stays: a role cannot know what its peer really picked.
+        """
         fixed: dict[Var, Term] = {
             v: Const(d[0], v.sort) for v, d in self.domains.items() if len(d) == 1
         }  # fmt: skip
@@ -482,6 +481,7 @@ class _Walk(Evaluator):
             {v: d for v, d in self.domains.items() if 1 < len(d) < len(self.scope.domain(v.sort))},
             tuple((who, {part: put(t) for part, t in mapping.items()}) for who, mapping in self.unchecked),
             {name: put(v) for name, v in self.values.items() if name in self.kept},
+            all(map(self.possible, self.events)),
         )  # fmt: skip
 
     def ends(self) -> Iterator[Reached]:
@@ -497,21 +497,21 @@ class _Walk(Evaluator):
                 if message in event.names and any(part is inside for inside in subterms(event.term))
             )  # fmt: skip
             event = with_changes(event, sealed=sealed)
+        if isinstance(event, Picked):
+            event = with_changes(event, possible=self.possible(event))
         return _mapped(event, lambda term: replace(term, fixed))
 
-    def possible(self) -> bool:
-        """Return whether values exist that the picks allow and the path's restrictions leave."""
-        for event in self.events:
-            if isinstance(event, Picked) and event.sources and isinstance(event.variable, Var):
-                options = [self.domains.get(s, ()) if isinstance(s, Var) else () for s in event.sources]
-                order = self.scope.domain(event.variable.sort)
-                if not any(
-                    chosen in self.domains[event.variable]
-                    for sets in product(*options)
-                    for chosen in _choices(order, sets, event.rule)
-                ):
-                    return False
-        return True
+    def possible(self, event: Event) -> bool:
+        """Return whether an event is no pick, or the path's restrictions leave a value for it."""
+        if not isinstance(event, Picked) or not event.sources or not isinstance(event.variable, Var):
+            return True
+        options = [self.domains.get(s, ()) if isinstance(s, Var) else () for s in event.sources]
+        order = self.scope.domain(event.variable.sort)
+        return any(
+            chosen in self.domains[event.variable]
+            for sets in product(*options)
+            for chosen in _choices(order, sets, event.rule)
+        )
 
 
 def _choices(order: tuple[str, ...], sets: tuple[str, ...], rule: str) -> tuple[str, ...]:

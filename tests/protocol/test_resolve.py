@@ -84,4 +84,5 @@ def test_conditions_on_picked_values_restrict_paths() -> None:
         "  opt when chosen = two\n    A accepts\n  end\n"
     )
     (protocol,) = library(HEAD + flow).protocols
-    assert len(protocol.paths) == 3
+    assert [path.possible for path in protocol.paths].count(True) == 3
+    assert len(protocol.paths) == 4
