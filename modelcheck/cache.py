@@ -29,6 +29,7 @@ from modelcheck.verdict import (
     ClaimResult,
     Holds,
     NotSupported,
+    PossibleDifference,
     Undecided,
     Vacuous,
     Verdict,
@@ -110,7 +111,7 @@ class VerdictCache:
 
     def put(self, key: str, result: ClaimResult, evidence: str | None) -> None:
         """Keep a result that another run would come to as well, with its evidence."""
-        if isinstance(result.verdict, Holds | Attack | BoundedSearch | Vacuous | NotSupported):
+        if isinstance(result.verdict, Holds | Attack | BoundedSearch | PossibleDifference | Vacuous | NotSupported):
             with suppress(OSError):
                 if evidence is not None:
                     write_atomically(self._path(key, "evidence"), zlib.compress(evidence.encode(), 1))
@@ -136,7 +137,10 @@ class VerdictCache:
 
     def put_all(self, key: str, results: Sequence[ClaimResult], notes: Mapping[str, Sequence[str]]) -> None:
         """Keep the results of a whole run whose claims are all decided."""
-        if all(isinstance(r.verdict, Holds | Attack | BoundedSearch | Vacuous | NotSupported) for r in results):
+        if all(
+            isinstance(r.verdict, Holds | Attack | BoundedSearch | PossibleDifference | Vacuous | NotSupported)
+            for r in results
+        ):
             entry = {
                 "results": [_stored(one) for one in results],
                 "notes": {name: list(n) for name, n in notes.items()},
@@ -168,7 +172,9 @@ def user_cache() -> VerdictCache | None:
     return None if folder is None else VerdictCache(folder / "verdicts")
 
 
-KINDS = {one.__name__: one for one in (Holds, Attack, BoundedSearch, Vacuous, NotSupported, Undecided)}
+KINDS = {
+    one.__name__: one for one in (Holds, Attack, BoundedSearch, PossibleDifference, Vacuous, NotSupported, Undecided)
+}
 
 
 def _stored(result: ClaimResult) -> dict[str, Any]:

@@ -16,8 +16,10 @@ from modelcheck.engine.audit import BudgetSpent, Stage, audit
 from modelcheck.engine.boxes import Budget, BudgetExceeded, TimeExceeded
 from modelcheck.engine.claim_scope import findings
 from modelcheck.engine.derivation import explain
+from modelcheck.engine.equivalence import Shown, assumptions, decide, words_of
 from modelcheck.engine.evidence import BadEvidence, Certificate, certificate, dump, load
 from modelcheck.engine.judged import Unsupported
+from modelcheck.engine.lengths import decide_lengths, length_assumptions
 from modelcheck.engine.narrate import Narrator
 from modelcheck.engine.prover import Proof, System, honest_paths, prove, reaches_point
 from modelcheck.engine.solver import Solved, Solver
@@ -32,7 +34,18 @@ from modelcheck.protocol.typeflaw import flaws
 from modelcheck.source import Source
 from modelcheck.syntax import tree
 from modelcheck.syntax.load import parse, read_source
-from modelcheck.verdict import Attack, BoundedSearch, ClaimResult, Holds, NotSupported, Undecided, Vacuous, Verdict
+from modelcheck.verdict import (
+    Attack,
+    AttackStep,
+    BoundedSearch,
+    ClaimResult,
+    Holds,
+    NotSupported,
+    PossibleDifference,
+    Undecided,
+    Vacuous,
+    Verdict,
+)
 
 TYPED = "messages are used in the format in which they are sent"
 
@@ -164,6 +177,16 @@ def type_flaws(system: System) -> tuple[tuple[str, str], ...]:
     return flaws(terms)
 
 
+def _assumptions(claim: Claim) -> tuple[str, ...]:
+    match claim.property:
+        case Observational("indistinguishable"):
+            return (TYPED, *assumptions())
+        case Observational("lengths"):
+            return tuple(length_assumptions())
+        case _:
+            return (TYPED,)
+
+
 # ------------------------------------------------------------------------------------------------ one claim
 
 
@@ -212,12 +235,12 @@ def _result(task: ClaimTask, verdict: Verdict, seconds: float, audit_seconds: fl
     line, column = claim.span.source.position(claim.span.start)
     return ClaimResult(
         task.file, task.protocol, claim.name, claim.kind, claim.text, verdict, claim.expected, claim.reason, seconds,
-        audit_seconds, (TYPED,), claim.ids, line, column)  # fmt: skip
+        audit_seconds, _assumptions(claim), claim.ids, line, column)  # fmt: skip
 
 
 def _decide(system: System, claim: Claim, budget: Budget, options: Options, deadline: float | None) -> Proof | Verdict:
     if isinstance(claim.property, Observational):
-        return NotSupported(claim.kind)
+        return _observed(system, claim, claim.property, budget, options)
     if isinstance(claim.property, Reachable):
         paths = honest_paths(system, claim.property.point)
         if not paths:
@@ -244,6 +267,30 @@ def _decide(system: System, claim: Claim, budget: Budget, options: Options, dead
     return BoundedSearch(searched.sessions, *_told(system, claim, result.solved, budget))
 
 
+def _observed(
+    system: System, claim: Claim, wanted: Observational, budget: Budget, options: Options
+) -> Proof | Verdict:  # fmt: skip
+    """Return the verdict on a claim about what an observer can tell, or the proof that it cannot."""
+    if wanted.word not in ("indistinguishable", "lengths"):
+        return NotSupported(claim.kind)
+    paths = honest_paths(system)
+    if not paths:
+        return Vacuous("with honest partners and no attacker some role cannot take all of its steps")
+    try:
+        if wanted.word == "lengths":
+            return decide_lengths((system.protocol.paths[index] for index in paths), claim, wanted)
+        result = decide(system, claim, wanted, budget, vacuity=options.vacuity)
+    except Unsupported as unsupported:
+        return NotSupported(str(unsupported))
+    if not isinstance(result, Shown):
+        return result
+    steps, conclusion = _told(system, claim, result.solved, budget)
+    if result.seen is None:
+        return PossibleDifference(steps, conclusion)
+    lines = (*steps, *(f"on the {side}: {what}" for side, what in zip(("left", "right"), result.seen, strict=True)))
+    return Attack((), tuple(AttackStep("session", "", line, (), (), ()) for line in lines), conclusion)
+
+
 def _told(system: System, claim: Claim, solved: Solved, budget: Budget) -> tuple[tuple[str, ...], str]:
     """Return a derivation in the spec's words; a cheap one that does not hold step by step is derived again exactly."""
     assert solved.goal is not None
@@ -254,7 +301,8 @@ def _told(system: System, claim: Claim, solved: Solved, budget: Budget) -> tuple
         derivation = explain(solved.stages, solved.goal, budget)
     narrator = Narrator(system, solved)
     steps = tuple(narrator.lines(derivation)) if derivation is not None else ()
-    return steps, narrator.conclusion(claim, solved.case.label)
+    label = words_of(solved) if isinstance(claim.property, Observational) else solved.case.label
+    return steps, narrator.conclusion(claim, label)
 
 
 def _audited(task: ClaimTask, proof: Proof, options: Options, deadline: float | None) -> Verdict:

@@ -35,7 +35,16 @@ from modelcheck.render.ladder_rows import message_names
 from modelcheck.render.picture import MissingExtra, Picture
 from modelcheck.syntax import tree
 from modelcheck.syntax.load import parse, read_source
-from modelcheck.verdict import Attack, BoundedSearch, ClaimResult, NotSupported, Undecided, Vacuous, verdict_word
+from modelcheck.verdict import (
+    Attack,
+    BoundedSearch,
+    ClaimResult,
+    NotSupported,
+    PossibleDifference,
+    Undecided,
+    Vacuous,
+    verdict_word,
+)
 
 if TYPE_CHECKING:
     from sphinx.addnodes import pending_xref
@@ -293,6 +302,8 @@ def _because(result: ClaimResult) -> Iterator[nodes.Node]:
     match result.verdict:
         case Attack() if result.reason:
             yield _paragraph(nodes.Text(f"Attack: {result.reason}."))
+        case PossibleDifference(_, conclusion):
+            yield _paragraph(nodes.Text(f"Possible attack: {result.reason or conclusion}."))
         case BoundedSearch(sessions, _, conclusion):
             yield _paragraph(
                 nodes.Text(f"No attack with up to {sessions} sessions of each role; not excluded: {conclusion}")

@@ -57,6 +57,17 @@ class BoundedSearch:
 
 
 @dataclass(frozen=True, slots=True)
+class PossibleDifference:
+    """The abstraction derives something that is seen on one side only: its steps in words, and what is seen.
+
+    No run of both systems was executed, so it is neither an attack nor a proof.
+    """
+
+    steps: tuple[str, ...]
+    conclusion: str
+
+
+@dataclass(frozen=True, slots=True)
 class Undecided:
     """A budget ran out."""
 
@@ -85,7 +96,9 @@ class InternalError:
     report: str
 
 
-Verdict: TypeAlias = Holds | Attack | BoundedSearch | Undecided | Vacuous | NotSupported | InternalError
+Verdict: TypeAlias = (
+    Holds | Attack | BoundedSearch | PossibleDifference | Undecided | Vacuous | NotSupported | InternalError
+)
 
 
 def verdict_word(verdict: Verdict) -> str:
@@ -97,6 +110,8 @@ def verdict_word(verdict: Verdict) -> str:
             return "attack"
         case BoundedSearch(sessions):
             return f"no attack up to {sessions} sessions"
+        case PossibleDifference():
+            return "possible attack"
         case Undecided():
             return "undecided"
         case Vacuous():
@@ -111,7 +126,7 @@ def verdict_word(verdict: Verdict) -> str:
 
 def left_open(verdict: Verdict) -> bool:
     """Return whether a verdict neither proves nor refutes the claim, and says nothing against it."""
-    return isinstance(verdict, Undecided | NotSupported | BoundedSearch)
+    return isinstance(verdict, Undecided | NotSupported | BoundedSearch | PossibleDifference)
 
 
 def explanation(verdict: Verdict) -> tuple[str, ...]:
@@ -124,6 +139,8 @@ def explanation(verdict: Verdict) -> tuple[str, ...]:
         case BoundedSearch(sessions, derived, conclusion):
             searched = f"no run with up to {sessions} sessions of each role violates it; not excluded for more:"
             return (searched, *_numbered(derived), conclusion)
+        case PossibleDifference(derived, conclusion):
+            return ("derived for both systems side by side, not executed:", *_numbered(derived), conclusion)
         case Undecided(reason) | Vacuous(reason):
             return (reason,)
         case NotSupported(construct):

@@ -31,15 +31,16 @@ def build(
     paths: Mapping[str, tuple[Path, ...]] | None = None,
     *,
     passive: bool = False,
+    hidden: frozenset[str] = frozenset(),
 ) -> ClauseSet:
     """Return the clauses of the machines running side by side; knowledge is added as it is demanded.
 
-    A ``passive`` attacker reads every message and sends none.
+    A ``passive`` attacker reads every message and sends none. Leaves of ``hidden`` sorts are not known to everybody.
     """
     everywhere = frozenset(power.form for power in weak if power.when is None)
     loosened = [untied(machine, possession) for machine in machines]
     machines = tuple(machine for machine, _ in loosened)
-    clauses = ClauseSet(machines, families, everywhere, enumerations, passive)
+    clauses = ClauseSet(machines, families, everywhere, enumerations, passive, hidden)
     clauses.certified_keys = {variable: meaning for _, table in loosened for variable, meaning in table.items()}
     _register(clauses)
     for machine in machines:
@@ -144,13 +145,26 @@ def _given(clauses: ClauseSet, pattern: Term, head: Literal) -> None:
                     _dishonest(clauses, family, head.predicate)
         case Key(name, _, _):
             _dishonest(clauses, clauses.families[name], head.predicate, pattern)
-        case App("pk" | "g", (Var(_, sort),)):
+        case App("pk" | "g" | "id", (Var(_, sort),)):
             for family in clauses.families.values():
-                if family.sort == sort and family.public:
+                if family.sort == sort and _told_by_names(clauses, family, pattern):
                     key = _key(clauses, family)
-                    clauses.rule(Literal(head.predicate, (key,)), (), (), Origin("given", term=pattern))
+                    body = [literal for name in key.arguments for literal in clauses.knows(name)]
+                    clauses.rule(Literal(head.predicate, (key,)), body, (), Origin("given", term=pattern))
+        case App("pk" | "g" | "id", (Key(name, _, arguments),)):
+            if _told_by_names(clauses, clauses.families[name], pattern):
+                body = [literal for argument in arguments for literal in clauses.knows(argument)]
+                clauses.rule(head, body, (), Origin("given", term=pattern))
         case _:
             pass
+
+
+def _told_by_names(clauses: ClauseSet, family: Family, pattern: App) -> bool:
+    """Return whether everybody who knows the names knows this public half or identity of the family's key.
+
+    That names reveal identities matters only where names are secret: no trace claim rests on not knowing one.
+    """
+    return bool(clauses.hidden) if pattern.function == "id" else family.public
 
 
 def _key(clauses: ClauseSet, family: Family) -> Key:
@@ -163,8 +177,9 @@ def _dishonest(clauses: ClauseSet, family: Family, predicate: int, pattern: Term
     for position in clauses.holders[family.name]:
         arguments = key.variables if pattern is not None else (key,)
         origin = Origin("given", term=key)
+        body = [literal for name in key.arguments for literal in clauses.knows(name)]
         clauses.rule(
-            Literal(predicate, tuple(arguments)), (), (Condition("dishonest", key.arguments[position]),), origin
+            Literal(predicate, tuple(arguments)), body, (Condition("dishonest", key.arguments[position]),), origin
         )
 
 

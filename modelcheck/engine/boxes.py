@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from time import monotonic
 
 from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Mask, Program, Relations
@@ -283,8 +285,9 @@ class _Solver:
             for number, layout in enumerate(self.layouts)
         ]
         self.rules = [rule for rule in self.prepared(known) if rule is not None]
+        self.last = [rule for rule in self.rules if program.clauses[rule.index].last]
         for rule in self.rules:
-            for use in rule.uses:
+            for use in () if program.clauses[rule.index].last else rule.uses:
                 self.relations[program.clauses[rule.index].body[use.position].predicate].uses.append(use)
         self.queue: deque[tuple[_Relation, int]] = deque()
         self.log: list[tuple[int, int, int]] = []
@@ -317,6 +320,8 @@ class _Solver:
             relation, packed = self.queue.popleft()
             if packed in relation.live:
                 self.activate(relation, packed)
+        for rule in self.last:
+            self.conclude(rule)
         return self.finish(before)
 
     def finish(self, before: int) -> Fixpoint:
@@ -333,6 +338,14 @@ class _Solver:
         )
         spent = self.budget.spent - before
         return Fixpoint(relations, reached, spent, self.exact, self.layouts, tuple(self.log))
+
+    def conclude(self, rule: _Rule) -> None:
+        """Nothing; a rule whose head nobody asks for is joined once, with all boxes that there are."""
+        tables = []
+        for use in rule.uses:
+            live = self.relations[self.program.clauses[rule.index].body[use.position].predicate].live
+            tables.append([env for packed in live if (env := use.convert(packed)) is not None])
+        self.emit(rule, list(_combinations(rule.initial, tables, (rule.ones, rule.guards), self.budget)))
 
     def activate(self, relation: _Relation, packed: int) -> None:
         """Nothing; the box takes part in joins, and those with all that took part before are done."""
@@ -525,9 +538,15 @@ def matches(relations: Relations, goal: Goal, budget: Budget | None = None) -> I
     layout = Layout.of(masks)
     place = {slot: (layout.offsets[slot], layout.fields[slot]) for slot in range(len(masks))}
     apart = _apart(goal.differ, place, set(place))
-    tables = [_placed(relations, atom, masks, layout) for atom in goal.body]
+    tables = []
+    for atom in sorted(goal.body, key=lambda atom: len(relations.get(atom.predicate, ()))):
+        table = _placed(relations, atom, masks, layout)
+        if not table:
+            return
+        tables.append(table)
+        masks = list(layout.unpack(reduce(or_, table)))
     seen: set[int] = set()
-    for env in _combinations(layout.pack(masks), sorted(tables, key=len), layout, budget):
+    for env in _combinations(layout.pack(masks), tables, (layout.ones, layout.guards), budget):
         parts = [env]
         for condition in apart:
             parts = [smaller for part in parts for smaller in condition.split(part)]
@@ -544,17 +563,28 @@ def _placed(relations: Relations, atom: Atom, masks: Sequence[Mask], layout: Lay
         narrowed = list(masks)
         for slot, mask in zip(atom.slots, box, strict=True):
             narrowed[slot] &= mask
-        if all(narrowed):
+            if not narrowed[slot]:
+                break
+        else:
             table[layout.pack(narrowed)] = None
     return list(table)
 
 
-def _combinations(env: int, tables: list[list[int]], layout: Layout, budget: Budget | None) -> Iterator[int]:
-    if not tables:
-        yield env
-        return
+def _combinations(
+    env: int, tables: list[list[int]], bits: tuple[int, int], budget: Budget | None
+) -> Iterator[int]:  # fmt: skip
+    """The environments inside ``env`` and one box of each table, the table with the fewest boxes left first.
+
+    ``bits`` are the all-ones and the guards of the layout.
+    """
+    ones, guards = bits
+    fitting = [[meet for box in table if ((meet := box & env) + ones) & guards == guards] for table in tables]
     if budget is not None:
-        budget.charge(len(tables[0]))
-    for box in tables[0]:
-        if layout.inhabited(box & env):
-            yield from _combinations(box & env, tables[1:], layout, budget)
+        budget.charge(1 + sum(map(len, tables)) // COMPARED_PER_UNIT)
+    if not fitting:
+        yield env
+    elif all(fitting):
+        least = min(range(len(fitting)), key=lambda at: len(fitting[at]))
+        rest = [table for at, table in enumerate(fitting) if at != least]
+        for box in fitting[least]:
+            yield from _combinations(box, rest, bits, budget)

@@ -44,7 +44,7 @@ ATTACKER = "attacker"
 class Predicate:
     """A predicate: its kind, what it is about, and the sorts of its columns."""
 
-    kind: OneOf["state", "session", "known", "family", "part", "choice", "certified"]
+    kind: OneOf["state", "session", "known", "family", "part", "choice", "certified", "side", "tested"]
     name: str
     columns: tuple[str, ...]
     variables: tuple[Var, ...] = ()
@@ -79,10 +79,10 @@ class Origin:
     """Where a rule comes from, for the person who reads a derivation.
 
     ``step``: a role's block; ``compose``: the attacker builds; ``expose``: the attacker takes out of what a role sent;
-    ``given``: the attacker has it anyway; ``leak``: an attacker power.
+    ``given``: the attacker has it anyway; ``leak``: an attacker power; ``test``: something is looked at.
     """
 
-    kind: OneOf["step", "compose", "expose", "given", "leak"]
+    kind: OneOf["step", "compose", "expose", "given", "leak", "test"]
     role: str = ""
     state: int = 0
     sent: Term | None = None
@@ -170,6 +170,8 @@ class ClauseSet:
     enumerations: dict[str, tuple[str, ...]]
     passive: bool = False
     """Whether the attacker only listens: roles then receive what roles send."""
+    hidden: frozenset[str] = frozenset()
+    """Sorts that are public elsewhere and of which the attacker here knows only what it makes or learns."""
     predicates: list[Predicate] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
@@ -217,7 +219,10 @@ class ClauseSet:
     def is_public_leaf(self, term: Term) -> bool:
         """Return whether everybody knows a leaf: constants, names, values of enumerations."""
         return isinstance(term, Const) or (
-            isinstance(term, Var) and term.sort not in FRESH_SORTS and not term.sort.startswith(STORED)
+            isinstance(term, Var)
+            and term.sort not in FRESH_SORTS
+            and term.sort not in self.hidden
+            and not term.sort.startswith(STORED)
         )
 
     # ---------------------------------------------------------------------------------------- knowledge on demand
@@ -268,7 +273,7 @@ class ClauseSet:
     def _is_published(self, term: Term) -> bool:
         match term:
             case App("pk" | "g", (Key(family, _, _),)):
-                return self.families[family].public
+                return self.families[family].public and NAME not in self.hidden
             case _:
                 return False
 

@@ -49,6 +49,8 @@ class Clause:
     masks: tuple[Mask, ...]
     differ: tuple[Differ, ...] = ()
     origin: int = -1
+    last: bool = False
+    """Whether no body asks for the head, so that the clause may wait until everything else is known."""
 
 
 @dataclass(frozen=True, slots=True)

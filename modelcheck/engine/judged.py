@@ -50,6 +50,8 @@ class Case:
     """The spotlights that are judged, with where; parallel to the goals if ``split`` is set."""
     split: bool = False
     """Whether each goal speaks of the spotlight at the same position, so that its inputs may be fixed one by one."""
+    words: tuple[str, ...] = ()
+    """What each goal says, for goals that the claim's sentence does not describe."""
 
 
 class Forbids:

@@ -11,7 +11,7 @@ from modelcheck.engine.prover import System
 from modelcheck.engine.scene import Scene, Session
 from modelcheck.engine.solver import Solved
 from modelcheck.machines.machine import Keep, Reach, Recall, Receive, Send
-from modelcheck.protocol.model import Agreement, Aliveness, Claim, Identifies, Secrecy
+from modelcheck.protocol.model import Agreement, Aliveness, Claim, Identifies, Observational, Secrecy
 from modelcheck.protocol.terms import App, Term, Var, canonical, exchange, replace, show, subterms
 from modelcheck.protocol.theory import DISHONEST
 
@@ -172,6 +172,8 @@ class Narrator:
                 return f"so {left} although no session of {right.role} holds the same {what} (here {self.tidy(case)})"
             case Aliveness(left, role):
                 return f"so {left} although no {role} under that name has done anything"
+            case Observational(subject=subject):
+                return f"so the two sides of `{subject}` look different: {case}"
             case Identifies(tag):
                 return f"so two sessions ({case}) have the same `{tag}` and differ elsewhere"
             case _:

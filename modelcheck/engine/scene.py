@@ -100,6 +100,15 @@ class Scene:
     def _makers(self, creator: str) -> tuple[str, ...]:
         return tuple(session.label for session in self.sessions if simple(session.role) == creator)
 
+    @property
+    def honest_names(self) -> tuple[str, ...]:
+        """The names of parties whose keys the attacker does not hold."""
+        return self.honest
+
+    def made_by_attacker(self, sort: str) -> tuple[str, ...]:
+        """Return the leaves of ``sort`` that the attacker has from the start."""
+        return (attacker_leaf(sort), *(leaf for s, leaf in self.attacker_leaves if s == sort))
+
     def domain(self, sort: str) -> tuple[str, ...]:
         """Return the values of a sort; sorts of which nothing exists have one constant."""
         return self.domains.get(sort, ("absent",))
@@ -167,7 +176,8 @@ class Scene:
         differ = slots.conditions(rule.conditions)
         if differ is None or not all(slots.masks):
             return None
-        return Clause(head, body, tuple(slots.masks), differ, origin)
+        last = self.clauses.predicates[rule.head.predicate].kind == "tested"
+        return Clause(head, body, tuple(slots.masks), differ, origin, last)
 
     def goal(
         self, body: Sequence[Literal], conditions: Sequence[Condition] = (), fixed: Mapping[Var, Mask] | None = None
@@ -354,10 +364,9 @@ class _Slots:
             case "among":
                 return scene.mask(sort, condition.values)
             case "public":
-                extra = (leaf for s, leaf in scene.attacker_leaves if s == sort)
-                return scene.mask(sort, (attacker_leaf(sort), *extra))
+                return scene.mask(sort, scene.made_by_attacker(sort))
             case "honest":
-                return scene.mask(NAME, scene.honest)
+                return scene.mask(NAME, scene.honest_names)
             case "dishonest":
                 return scene.mask(NAME, [DISHONEST])
             case "differ":

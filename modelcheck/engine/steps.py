@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from modelcheck.engine.clauses import (
@@ -72,7 +72,7 @@ def session_literal(clauses: ClauseSet, machine: RoleMachine, prefix: str = "") 
 
 
 @dataclass(slots=True)
-class _Draft:
+class Draft:
     """A block's rule under construction: one alternative of the unifiers of its guards."""
 
     mapping: dict[Var, Term]
@@ -84,15 +84,15 @@ def add_block(clauses: ClauseSet, block: Block) -> None:
     """Add the rules by which a session takes a block."""
     machine = block.machine
     start: list[Literal] = [state_literal(clauses, machine, block.start)] if block.start else []
-    drafts = [_Draft({}, start, [])]
+    drafts = [Draft({}, start, [])]
     for step in block.steps:
-        drafts = [extended for draft in drafts for extended in _extend(clauses, machine, draft, step)]
+        drafts = [longer for draft in drafts for longer in extended(clauses, machine, draft, step)]
     origin = Origin("step", machine.role.name, block.end)
     certificates = _certificates(clauses, block)
     for draft in drafts:
         draft.body.extend(certificates)
-        head = _substituted(state_literal(clauses, machine, block.end), draft.mapping)
-        body = [_substituted(literal, draft.mapping) for literal in draft.body]
+        head = substituted(state_literal(clauses, machine, block.end), draft.mapping)
+        body = [substituted(literal, draft.mapping) for literal in draft.body]
         body = [*body, *tie_session(clauses, machine, (head, *body), draft.mapping)]
         conditions = [
             Condition(c.test, substitute(c.left, draft.mapping),
@@ -121,23 +121,29 @@ def tie_session(
     used = {variable for literal in literals for argument in literal.arguments for variable in argument.variables}
     touched = any(variable in mapping for variable in fixed)
     if fixed & used or touched or not literals[1:]:
-        yield _substituted(session_literal(clauses, machine, prefix), mapping)
+        yield substituted(session_literal(clauses, machine, prefix), mapping)
 
 
-def _substituted(literal: Literal, mapping: dict[Var, Term]) -> Literal:
+def substituted(literal: Literal, mapping: Mapping[Var, Term]) -> Literal:
+    """Return a literal with a substitution applied to its arguments."""
     return Literal(literal.predicate, tuple(substitute(argument, mapping) for argument in literal.arguments))
 
 
-def _extend(clauses: ClauseSet, machine: RoleMachine, draft: _Draft, step: Step) -> Iterator[_Draft]:
+def arrival(clauses: ClauseSet, machine: RoleMachine, pattern: Term, channel: Channel, sender: str) -> tuple[Term, str]:
+    """Return what has to be where for a role to receive a message of this shape: the attacker, a channel, a wire."""
+    receiver = machine.role.name
+    if clauses.passive:
+        return pattern, wire_name(sender, receiver)
+    if channel == "public":
+        return pattern, ATTACKER
+    return enclosed(clauses, machine, channel, sender, receiver, pattern), channel_name(channel, sender, receiver)
+
+
+def extended(clauses: ClauseSet, machine: RoleMachine, draft: Draft, step: Step) -> Iterator[Draft]:
+    """Yield the draft with a step added: none if its guard never holds, several if it can hold in several ways."""
     match step:
         case Receive(pattern, _, channel, sender):
-            if clauses.passive:
-                draft.body.extend(clauses.knows(pattern, wire_name(sender, machine.role.name)))
-            elif channel == "public":
-                draft.body.extend(clauses.knows(pattern))
-            else:
-                envelope = enclosed(clauses, machine, channel, sender, machine.role.name, pattern)
-                draft.body.extend(clauses.knows(envelope, channel_name(channel, sender, machine.role.name)))
+            draft.body.extend(clauses.knows(*arrival(clauses, machine, pattern, channel, sender)))
             yield draft
         case Recall(items):
             record = owned(clauses, machine, tuple(term for _, term in items))
@@ -156,14 +162,14 @@ def _extend(clauses: ClauseSet, machine: RoleMachine, draft: _Draft, step: Step)
             yield draft
 
 
-def _guarded(clauses: ClauseSet, draft: _Draft, guard: Guard) -> Iterator[_Draft]:
+def _guarded(clauses: ClauseSet, draft: Draft, guard: Guard) -> Iterator[Draft]:
     """Yield the alternatives of a guard. ``new`` only restricts which sessions coexist, which no single run shows."""
     left, right = guard.left, guard.right
     match guard.test:
         case "equal":
             assert right is not None
             for mapping in unify(left, right, draft.mapping):
-                yield _Draft(mapping, list(draft.body), list(draft.conditions))
+                yield Draft(mapping, list(draft.body), list(draft.conditions))
             return
         case "differ":
             assert right is not None

@@ -230,9 +230,12 @@ class ClaimResolver:
             case tree.Reachable(point):
                 end = self.point(point)
                 return Reachable(end) if end is not None else None
-            case tree.Indistinguishable(subject, first, second, role, by_length):
+            case tree.Indistinguishable(subject, first, second, role, by_length, length_of, bound):
                 self._values_exist(subject, (first, second))
-                return self.observational("lengths" if by_length else "indistinguishable", subject, role)
+                what = self.observational("lengths" if by_length else "indistinguishable", subject, role)
+                measured = "" if length_of is None else length_of.text
+                sides = (first.text, second.text)
+                return None if what is None else replace(what, sides=sides, measured=measured, bound=bound or 0)
             case tree.Unlinkable(subject, role):
                 return self.observational("unlinkable", subject, role)
             case tree.Resists(subject):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from modelcheck import rules
 from modelcheck.diagnostics import did_you_mean
-from modelcheck.protocol.model import Family
+from modelcheck.protocol.model import Family, Size
 from modelcheck.protocol.scope import Scope
 from modelcheck.protocol.terms import (
     LABEL,
@@ -88,6 +88,7 @@ class Evaluator:
         self.sent_at: dict[str, Span] = {}
         self.transcript = TranscriptList()
         self.unchecked: list[tuple[frozenset[str], dict[Var, Term]]] = []
+        self.sizes: dict[tuple[Term, int], tuple[Size, ...]] = {}
         self._this: list[dict[str, Term]] = []
         self._parties = ("", "")
         self._constants = scope.values()
@@ -352,7 +353,22 @@ class Evaluator:
         if unchecked:
             self.unchecked.append((frozenset(readers), unchecked))
         term = App(MESSAGE + name, tuple(values.values()))
+        for position, item in enumerate(message.fields):
+            self.sized(term, position, item.size)
         return MessageRecord(names, term, dict(values))
+
+    def sized(self, message: Term, position: int, size: tree.Size | None) -> None:
+        """Note the size that the flow declares for a field of a message, or for the message."""
+        if size is None:
+            return
+        amount = size.amount
+        if isinstance(amount, tree.Name):
+            if amount.text not in self.scope.sizes:
+                self.unknown("size", amount, self.scope.sizes)
+                return
+            amount = self.scope.sizes[amount.text]
+        before = self.sizes.get((message, position), ())
+        self.sizes[message, position] = tuple(dict.fromkeys((*before, Size(size.kind, amount))))
 
     def field_value(self, item: tree.Field) -> Term:
         """Return what stands in a field on this path."""

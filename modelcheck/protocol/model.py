@@ -152,6 +152,18 @@ Event: TypeAlias = Created | Picked | Chosen | Sent | Checked | Kept | Recalled 
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """How many bytes something has on the wire: exactly, at most, or up to the next multiple."""
+
+    kind: Literal["exact", "padded", "up to"]
+    amount: int
+
+
+WHOLE = -1
+"""In :attr:`Path.sizes`: the message as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
 class Path:
     """The flow along one outcome of every decision."""
 
@@ -173,6 +185,10 @@ class Path:
     """The values some role keeps on this path, by name, markers included."""
     possible: bool = True
     """Whether picks by honest roles can lead this way; otherwise only a role whose peer is the attacker takes it."""
+    reordered: tuple[str, ...] = ()
+    """The roles that the flow tells to check something first or last."""
+    sizes: Mapping[tuple[Term, int], tuple[Size, ...]] = field(default_factory=dict)
+    """For each message and position of a field (or :data:`WHOLE`) the sizes that the flow declares."""
 
 
 # ------------------------------------------------------------------------------------------------ claims
@@ -271,6 +287,12 @@ class Observational:
     word: Literal["indistinguishable", "unlinkable", "resists guessing", "lengths"]
     subject: Datum
     role: str
+    sides: tuple[str, str] = ("", "")
+    """What the subject is on the left and on the right."""
+    measured: str = ""
+    """The name whose length varies, for a claim about lengths; "" if none is named."""
+    bound: int = 0
+    """How many bytes long that name is at most."""
 
 
 Property: TypeAlias = Secrecy | Agreement | Aliveness | Identifies | Reachable | Observational

@@ -157,6 +157,9 @@ STORED = "stored "
 
 DH, G = "dh", "g"
 
+ANYTHING = Const("anything", "anything")
+"""In a pattern: whatever stands here. It is equal to every term and binds nothing."""
+
 
 def is_stored(term: Term) -> bool:
     """Return whether ``term`` is a value that a role keeps: it may stand where its sort's variable stands."""
@@ -291,7 +294,7 @@ def _unify(
 ) -> Iterator[dict[Var, Term]]:
     while pairs:
         left, right = (_walk(side, mapping) for side in pairs.pop())
-        if left is right or (left, right) in seen:
+        if left is right or left is ANYTHING or right is ANYTHING or (left, right) in seen:
             continue
         if isinstance(right, Var) and not isinstance(left, Var):
             left, right = right, left

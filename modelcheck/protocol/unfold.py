@@ -15,6 +15,7 @@ from itertools import product
 from modelcheck import rules
 from modelcheck.protocol.evaluate import Evaluator, MessageRecord
 from modelcheck.protocol.model import (
+    WHOLE,
     Checked,
     Chosen,
     Created,
@@ -128,6 +129,7 @@ class _Walk(Evaluator):
         self.recalled: set[str] = set()
         self.bound_at: dict[str, Span] = {}
         self.ending = ending
+        self.reordered: list[str] = []
 
     # -------------------------------------------------------------------------------- statements
 
@@ -146,8 +148,9 @@ class _Walk(Evaluator):
                     self.act(statement)
             case tree.Checks():
                 self.checks(statement)
-            case tree.CheckOrder():
-                self.role(statement.role)
+            case tree.CheckOrder(role):
+                if self.role(role):
+                    self.reordered.append(role.text)
             case tree.Accepts(role, span) | tree.Stops(role, span):
                 if self.role(role):
                     point = "accepts" if isinstance(statement, tree.Accepts) else "stops"
@@ -434,6 +437,7 @@ class _Walk(Evaluator):
         for part in block.parts:
             if part.guard is None or self.holds(part.guard.condition):
                 contents.append(self.named_message(part.message, send, names))
+                self.sized(contents[-1], WHOLE, part.size)
         for expression in block.contents:
             contents.append(self.term(expression))
             if isinstance(expression, tree.Ref):
@@ -482,6 +486,8 @@ class _Walk(Evaluator):
             tuple((who, {part: put(t) for part, t in mapping.items()}) for who, mapping in self.unchecked),
             {name: put(v) for name, v in self.values.items() if name in self.kept},
             all(map(self.possible, self.events)),
+            tuple(self.reordered),
+            {(put(message), position): size for (message, position), size in self.sizes.items()},
         )  # fmt: skip
 
     def ends(self) -> Iterator[Reached]:
@@ -562,6 +568,7 @@ def with_families(path: Path, names: Mapping[str, str]) -> Path:
         stages={number: go(term) for number, term in path.stages.items()},
         unchecked=tuple((who, {part: go(t) for part, t in mapping.items()}) for who, mapping in path.unchecked),
         stored={name: go(term) for name, term in path.stored.items()},
+        sizes={(go(message), position): size for (message, position), size in path.sizes.items()},
     )
 
 

@@ -14,6 +14,7 @@ from modelcheck.verdict import (
     Holds,
     InternalError,
     NotSupported,
+    PossibleDifference,
     Undecided,
     Vacuous,
     Verdict,
@@ -41,6 +42,8 @@ def _word(verdict: Verdict) -> str:
             return "holds"
         case BoundedSearch():
             return "bounded"
+        case PossibleDifference():
+            return "possible"
         case _:
             return verdict_word(verdict)
 
@@ -94,6 +97,8 @@ def _evidence(verdict: Verdict) -> dict[str, Any]:
             return {"attack": _attack(verdict)}
         case BoundedSearch(sessions, steps, conclusion):
             return {"sessions": sessions, "derivation": {"steps": list(steps), "conclusion": conclusion}}
+        case PossibleDifference(steps, conclusion):
+            return {"derivation": {"steps": list(steps), "conclusion": conclusion}}
         case Undecided(reason) | Vacuous(reason) | InternalError(reason):
             return {"reason": reason}
         case NotSupported(construct):

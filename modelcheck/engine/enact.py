@@ -1,0 +1,181 @@
+"""From the derivation of a difference to a script that the replayer of two systems can execute.
+
+A summary class stands for any number of sessions: each chain of its states in the derivation becomes a session of its own.
+Which of several such sessions made a value is tried out; the replayer says which choice is a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice, product
+
+from modelcheck.engine.bileaves import on_side
+from modelcheck.engine.clauses import SESSION, Rule
+from modelcheck.engine.derivation import Derivation, Step
+from modelcheck.engine.judged import STAR
+from modelcheck.engine.observations import Test
+from modelcheck.engine.scene import Scene, attacker_leaf
+from modelcheck.engine.solver import Solved
+from modelcheck.engine.steps import session_variable
+from modelcheck.engine.twosides import ATTACKER, Delivery, Move, NotExecuted, Script, Start, execute
+from modelcheck.protocol.terms import NAME, Const, Key, Term, Var
+
+MOST_CHOICES = 64
+"""Ways to say which session made which value that are tried."""
+
+Leaf = tuple[str, str]
+"""A sort and a value of its domain."""
+
+
+@dataclass(slots=True)
+class _Staged:
+    """Sessions of a derivation, in the order of their steps: for each step of a role its session, state and leaves."""
+
+    starts: dict[str, str] = field(default_factory=dict)
+    """Session class of each session."""
+    moves: list[tuple[str, int, dict[Var, Leaf]]] = field(default_factory=list)
+    session_of: dict[int, str] = field(default_factory=dict)
+    history: dict[str, list[int]] = field(default_factory=dict)
+    moved: dict[int, tuple[str, int, dict[Var, Leaf]]] = field(default_factory=dict)
+
+
+def enacted(
+    solved: Solved, derivation: Derivation, tests: Sequence[Test], leaked: Sequence[Key], awaited: Collection[int]
+) -> tuple[str, str] | None:
+    """Return what is seen on either side when a derivation is executed, None if no choice of sessions makes it a run.
+
+    ``awaited`` are the states of the judged session of which it reaches one before the keys leak (none: at once).
+    """
+    scene = solved.case.scene
+    staged = _staged(scene, derivation)
+    families = scene.clauses.families
+    for chosen in islice(_choices(staged), MOST_CHOICES):
+        script = _script(solved, derivation, tests, staged, chosen)
+        if awaited and not any(move.session == STAR and move.state in awaited for move in script.moves):
+            return None
+        script = replace(script, later=tuple(leaked)) if awaited else replace(script, leaked=tuple(leaked))
+        try:
+            return execute(scene.machines, families, script)
+        except NotExecuted:
+            continue
+    return None
+
+
+def _staged(scene: Scene, derivation: Derivation) -> _Staged:
+    staged = _Staged()
+    for number, step in enumerate(derivation.steps):
+        predicate = scene.clauses.predicates[step.predicate]
+        if predicate.kind != "state":
+            continue
+        _, _, state = predicate.name.rpartition(" ")
+        label = scene.domain(SESSION)[step.values[0]]
+        before = [p for p in step.premises if p in staged.session_of and _label(scene, derivation.steps[p]) == label]
+        session = _continued(staged, label, before[0] if before else None)
+        leaves = {
+            variable: (variable.sort, scene.domain(variable.sort)[value])
+            for variable, value in zip(predicate.variables, step.values[1:], strict=True)
+        }
+        staged.moves.append((session, int(state), leaves))
+        staged.moved[number] = staged.moves[-1]
+        staged.session_of[number] = session
+        staged.history[session].append(number)
+    return staged
+
+
+def _label(scene: Scene, step: Step) -> str:
+    return scene.domain(SESSION)[step.values[0]]
+
+
+def _continued(staged: _Staged, label: str, before: int | None) -> str:
+    """Return the session that goes on after a step; one that went on another way already is followed by a twin."""
+    if before is not None:
+        session = staged.session_of[before]
+        if staged.history[session][-1] == before:
+            return session
+    count = sum(1 for other in staged.starts.values() if other == label)
+    session = label if count == 0 else f"{label} #{count + 1}"
+    staged.starts[session] = label
+    staged.history[session] = []
+    if before is not None:
+        shared = staged.history[staged.session_of[before]]
+        for number in shared[: shared.index(before) + 1]:
+            _, state, leaves = staged.moved[number]
+            staged.moves.append((session, state, leaves))
+    return session
+
+
+def _choices(staged: _Staged) -> Iterator[Mapping[str, str]]:
+    """Yield for each session class the session that made its values."""
+    by_label: dict[str, list[str]] = {}
+    for session, label in staged.starts.items():
+        by_label.setdefault(label, []).append(session)
+    for chosen in product(*by_label.values()):
+        yield dict(zip(by_label, chosen, strict=True))
+
+
+def _script(
+    solved: Solved, derivation: Derivation, tests: Sequence[Test], staged: _Staged, chosen: Mapping[str, str]
+) -> Script:
+    scene = solved.case.scene
+    moves = tuple(
+        Move(session, state, {v: _ground(leaf, chosen) for v, leaf in leaves.items()})
+        for session, state, leaves in staged.moves
+    )
+    starts = dict(staged.starts)
+    last = _delivery(solved, derivation, tests, staged, starts, chosen)
+    return Script(
+        tuple(
+            Start(session, scene.by_label[label].role,
+                  tuple((on_side(n, "left"), on_side(n, "right")) for n in scene.by_label[label].names))
+            for session, label in starts.items()
+        ),
+        moves, (), last)  # fmt: skip
+
+
+def _ground(leaf: Leaf, chosen: Mapping[str, str]) -> Term:
+    """Return what a leaf is on the left."""
+    sort, value = leaf
+    left = on_side(value, "left")
+    name, at, label = left.partition("@")
+    if at:
+        return Const(f"{name}@{chosen.get(label, label)}", sort)
+    if value == attacker_leaf(sort):
+        return Const(ATTACKER, sort)
+    family, is_key, rest = left.partition("(")
+    if sort != NAME and is_key and rest.endswith(")"):
+        return Key(family, sort, tuple(Const(n, NAME) for n in rest[:-1].split(",")))
+    return Const(left, sort)
+
+
+def _delivery(
+    solved: Solved, derivation: Derivation, tests: Sequence[Test], staged: _Staged, starts: dict[str, str],
+    chosen: Mapping[str, str],
+) -> Delivery | None:  # fmt: skip
+    """Return the message that a role takes on one side only, None if the difference is the attacker's."""
+    scene = solved.case.scene
+    made = derivation.steps[derivation.premises[0]]
+    predicate = scene.clauses.predicates[made.predicate]
+    test = tests[int(predicate.name.removeprefix("test "))]
+    if test.message is None or made.clause is None:
+        return None
+    rule = scene.clauses.rules[solved.stages[made.stage][0].clauses[made.clause].origin]
+    leaves = _leaves_of(scene, rule, derivation, made)
+    label = leaves[session_variable()][1]
+    before = [p for p in made.premises if p in staged.session_of and _label(scene, derivation.steps[p]) == label]
+    session = staged.session_of[before[0]] if before else f"{label} at last"
+    if not before:
+        starts[session] = label
+    supplied, expected = test.message
+    values = {variable: _ground(leaf, chosen) for variable, leaf in leaves.items() if variable.sort != SESSION}
+    return Delivery(session, expected, supplied, values)
+
+
+def _leaves_of(scene: Scene, rule: Rule, derivation: Derivation, made: Step) -> dict[Var, Leaf]:
+    """Return the leaves that the variables of a rule have in the step that is an instance of it."""
+    found: dict[Var, Leaf] = {}
+    for literal, premise in zip(rule.body, made.premises, strict=True):
+        for argument, value in zip(literal.arguments, derivation.steps[premise].values, strict=True):
+            if isinstance(argument, Var):
+                found[argument] = (argument.sort, scene.domain(argument.sort)[value])
+    return found

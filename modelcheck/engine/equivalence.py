@@ -1,0 +1,405 @@
+"""Indistinguishability: two systems that differ in one name of the judged session, side by side for any number of sessions.
+
+Both systems take the same steps; a difference is something that succeeds on one side only (see
+:mod:`modelcheck.engine.observations`). If none is reachable, no observer tells the systems apart: they are equivalent in
+the sense of Blanchet, Abadi and Fournet (2008), for one judged session, hence by a hybrid argument for any number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Literal as OneOf
+
+from modelcheck.engine.attacker import build
+from modelcheck.engine.bileaves import SIDES, BiScene, near, pair, same, same_only, tested
+from modelcheck.engine.boxes import Budget
+from modelcheck.engine.clauses import SESSION, ClauseSet, Condition, Literal, Origin, Rule
+from modelcheck.engine.derivation import Derivation, explain
+from modelcheck.engine.enact import enacted
+from modelcheck.engine.judged import OTHER, STAR, Case, Forbids, Stretch, Unsupported, other_branches
+from modelcheck.engine.leaks import Given, leak_rules
+from modelcheck.engine.observations import LARGEST, Test, attacker_tests, role_tests
+from modelcheck.engine.prover import Proof, System
+from modelcheck.engine.scene import Session, summaries
+from modelcheck.engine.solver import Solved, Solver
+from modelcheck.engine.spotlight import literals
+from modelcheck.engine.steps import session_literal, session_variable
+from modelcheck.machines.held import Held, Stance
+from modelcheck.machines.machine import Keep, Recall, Receive, RoleMachine, Send, fresh_values
+from modelcheck.protocol.model import Claim, Dishonest, Leak, Observational, Point
+from modelcheck.protocol.terms import NAME, App, Const, Key, Var, renamed, sort_of, subterms
+from modelcheck.protocol.theory import DISHONEST
+from modelcheck.verdict import Vacuous
+
+Leaking = OneOf["nothing", "keys", "everything"]
+"""What leaks besides what the claim says: the keys of all names of the judged session, all that it creates too."""
+
+TRIED = 3
+"""Reached goals of one case of which a derivation is looked for."""
+
+
+def decide(system: System, claim: Claim, wanted: Observational, budget: Budget, *, vacuity: bool) -> (
+    Proof | Shown | Vacuous
+):  # fmt: skip
+    """Return a proof that nothing tells the two sides apart, a derivation of a difference, or why the claim is empty.
+
+    Raises BudgetExceeded, or :class:`Unsupported` if the comparison does not cover the protocol or the claim.
+    """
+    bench = _Bench(system, claim, wanted)
+    solver = Solver(budget)
+    whole = solver.solve(bench.case())
+    done = [whole]
+    if whole.goal is not None:
+        best: Shown | None = None
+        for found in _derivations(whole, budget):
+            if bench.one_way(*found):
+                best = bench.shown(*found)
+                if best.seen is not None:
+                    return best
+        done = []
+        for case in bench.ways() if best is None else ():
+            solved = _refined(solver, bench, case, budget)
+            if isinstance(solved, Shown):
+                return solved
+            done.append(solved)
+        if best is not None:
+            return best
+    if vacuity:
+        reason = bench.never(done) or _insensitive(system, claim, wanted, solver)
+        if reason is not None:
+            return Vacuous(reason)
+    return Proof(tuple(done))
+
+
+def _refined(solver: Solver, bench: _Bench, case: Case, budget: Budget) -> Solved | Shown:
+    """Return a case solved, exactly if need be, or a derivation of one of its goals."""
+    solved = solver.solve(case)
+    if solved.goal is None:
+        return solved
+    derived = [bench.shown(*found) for found in _derivations(solved, budget)]
+    if derived:
+        return next((one for one in derived if one.seen is not None), derived[0])
+    exact = solver.solve(case, exact=True)
+    return exact if exact.goal is None else Shown(exact, None)
+
+
+def _insensitive(system: System, claim: Claim, wanted: Observational, solver: Solver) -> str | None:
+    """Return that nothing tells the sides apart even with every secret known, None if something then does."""
+    attempts: tuple[tuple[Leaking, int], ...] = (("keys", 1), ("everything", 1), ("everything", LARGEST))
+    for leaking, most_pairs in attempts:
+        bench = _Bench(system, claim, wanted, most_pairs)
+        if next(_derivations(solver.solve(bench.case(leaking)), solver.budget), None) is not None:
+            return None
+    return "even if all keys and all secrets of the judged session leaked, nobody could tell the sides apart"
+
+
+def _derivations(solved: Solved, budget: Budget) -> Iterator[tuple[Solved, Derivation]]:
+    """Yield the case at its first reached goals, with derivations that hold step by step."""
+    for goal in solved.stages[-1][1].reached[:TRIED]:
+        derivation = explain(solved.stages, goal, budget)
+        if derivation is not None:
+            yield Solved(solved.case, solved.stages, goal), derivation
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A difference that is derived; ``seen`` is what both sides show when a run of both was executed."""
+
+    solved: Solved
+    seen: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Star:
+    """The judged session: its machine, what its names are, and what the subject is on either side."""
+
+    machine: RoleMachine
+    names: dict[Var, str]
+    sides: tuple[str, str]
+
+
+class _Bench:
+    """Everything that is the same for all cases of one claim."""
+
+    def __init__(self, system: System, claim: Claim, wanted: Observational, most_pairs: int = LARGEST) -> None:
+        """``most_pairs`` leaves out the tests of terms in which more leaves may differ."""
+        self.claim = claim
+        _refuse(system, claim)
+        protocols = system.protocol.with_beside()
+        self.clauses = build(
+            system.machines, system.protocol.key_families(), system.protocol.finite_sorts(), (), (),
+            {protocol.name: protocol.paths for protocol in protocols}, passive=claim.passive, hidden=frozenset({NAME}),
+        )  # fmt: skip
+        self.held = Held(system.protocol, self.clauses.machines)
+        self.star = _star(self.held, claim, wanted)
+        if self.clauses.shapes and any(self.clauses.shapes.values()):
+            raise Unsupported("values that roles keep for later sessions, where names differ from side to side")
+        tests = (
+            *attacker_tests(self.clauses, list(self.clauses.exposures)),
+            *(test for block in self.clauses.blocks for test in role_tests(self.clauses, block)),
+        )
+        small = sorted((test for test in tests if len(test.pairs) <= most_pairs), key=lambda test: len(test.pairs))
+        self.tests = small
+        self.goals = tuple(goal for number, test in enumerate(small) for goal in _one_sided(self.clauses, number, test))
+
+    def case(self, leaking: Leaking = "nothing") -> Case:
+        """Return the case that nothing is seen on one side only, if more leaks than the claim says."""
+        scene, later = self._scene(leaking)
+        goals = [scene.goal(body) for body, _ in self.goals]
+        words = [words for _, words in self.goals]
+        kept = [(goal, word) for goal, word in zip(goals, words, strict=True) if goal is not None]
+        return Case(self.star.machine.role.name, scene, tuple(goal for goal, _ in kept), {}, later,
+                    ((STAR, next(self.ends())),), words=tuple(word for _, word in kept))  # fmt: skip
+
+    def ways(self) -> Iterator[Case]:
+        """Yield the case once for each way that the judged session may take: one session takes one."""
+        whole = self.case()
+        for stance in self.ends():
+            forbids = Forbids()
+            other_branches(whole.scene, forbids, STAR, stance)
+            label = f"{stance.role} on its way to state {stance.state}"
+            yield replace(whole, label=label, forbidden=forbids.result(), stars=((STAR, stance),))
+
+    def one_way(self, solved: Solved, derivation: Derivation) -> bool:
+        """Return whether the judged session stays on one of its ways in a derivation."""
+        star = solved.case.scene.domain(SESSION).index(STAR)
+        predicates = {step.predicate for step in derivation.steps if step.values and step.values[0] == star}
+        taken = {state for (role, state), predicate in self.clauses.state_of.items()
+                 if role == self.star.machine.role.name and predicate in predicates}  # fmt: skip
+        return any(taken <= {state.index for state in self.star.machine.lineage(end.state)} for end in self.ends())
+
+    def shown(self, solved: Solved, derivation: Derivation) -> Shown:
+        """Return a derived difference, executed on both sides if it can be."""
+        states = {stance.state for point in self._moments() for stance in self.held.stances(point)}
+        return Shown(solved, enacted(solved, derivation, self.tests, self._ground_keys(), states))
+
+    def _moments(self) -> tuple[Point, ...]:
+        powers = [power for power in self.claim.powers if isinstance(power, Leak)]
+        return tuple(dict.fromkeys(power.after for power in powers if power.after is not None))
+
+    def _ground_keys(self) -> tuple[Key, ...]:
+        """Return the keys that leak, for all names of the judged session that they may belong to."""
+        everybody = tuple(
+            dict.fromkeys((*(n for n in self.star.names.values() if n != self._subject()), *self.star.sides))
+        )
+        found = []
+        for power in self.claim.powers:
+            for datum in power.data if isinstance(power, Leak) else ():
+                family = self.clauses.families[datum.name]
+                choices = [self._named(name) or everybody for name in datum.arguments or ("",) * family.arity]
+                for names in product(*choices):
+                    found.append(Key(family.name, family.sort, tuple(Const(name, NAME) for name in names)))
+        return tuple(found)
+
+    def ends(self) -> Iterator[Stance]:
+        """Yield where the judged session's ways end, also those that no honest partner leads it."""
+        machine = self.star.machine
+        for state in machine.states:
+            if not machine.children[state.index]:
+                yield Stance(machine, state.index, state.views)
+
+    def never(self, solved: Sequence[Solved]) -> str | None:
+        """Return what never happens although the flow says that it does, None if everything happens."""
+        reached: set[int] = set()
+        ended: set[int] = set()
+        for one in solved:
+            star = one.case.scene.mask(SESSION, [STAR])
+            relations = one.stages[-1][1].relations
+            reached |= {predicate for predicate, boxes in relations.items() if boxes}
+            ended |= {
+                predicate for predicate, boxes in relations.items() if any(box and box[0] & star for box in boxes)
+            }
+        for stance in self.ends():
+            if self.clauses.state_of[stance.role, stance.state] not in ended and self._honest(
+                stance.machine, stance.state
+            ):
+                return f"the judged session of {stance.role} never gets to one of its ends"
+        for (role, state), predicate in self.clauses.state_of.items():
+            if predicate not in reached and self._honest(self.held.machines[role], state):
+                return f"no session of {role} ever takes all the steps that the flow gives it"
+        return None
+
+    def _honest(self, machine: RoleMachine, state: int) -> bool:
+        """Return whether honest partners can lead a role to a state."""
+        paths = self.held.paths[machine.protocol]
+        return any(paths[index].possible for index in machine.states[state].views if index not in machine.blocked)
+
+    # -------------------------------------------------------------------------------- the scene
+
+    def _scene(self, leaking: Leaking) -> tuple[BiScene, tuple[Stretch, ...]]:
+        star, clauses = self.star, self.clauses
+        own = (name for name in star.names.values() if name not in (DISHONEST, self._subject()))
+        honest = tuple(dict.fromkeys((*own, *star.sides)))
+        strangers = (OTHER,) if _compares_names(clauses) else ()
+        names = tuple(star.names[v] for v in star.machine.role.parameters)
+        session = Session(STAR, star.machine.role.name, names, True)
+        now = [*self._given(None), *self._more(leaking)]
+        leaked = leak_rules(clauses, now)
+        later = self._later()
+        sessions = (*summaries(clauses, (*honest, *strangers)), session)
+        scene = BiScene(clauses, (*honest, *strangers), frozenset(strangers), sessions, (), leaked, sides=star.sides)
+        return scene, later
+
+    def _given(self, after: Point | None) -> Iterator[Given]:
+        """Yield the long-term keys that leak then: if the differing name is in the index, the keys of both sides."""
+        for power in self.claim.powers:
+            if isinstance(power, Leak) and power.after == after:
+                for datum in power.data:
+                    family = self.clauses.families[datum.name]
+                    written = datum.arguments or ("",) * family.arity
+                    yield from self._keys(family.name, [self._named(name) for name in written], f"the key {datum}")
+
+    def _named(self, name: str) -> tuple[str, ...]:
+        """Return the names that a name of the claim stands for; none if it stands for any."""
+        for variable, value in self.star.names.items():
+            if variable.name == name:
+                return self.star.sides if value == self._subject() else (value,)
+        return ()
+
+    def _subject(self) -> str:
+        return pair(*self.star.sides)
+
+    def _keys(self, family: str, choices: Sequence[tuple[str, ...]], description: str) -> Iterator[Given]:
+        ways: list[list[Const | Var]] = [[]]
+        for names in choices:
+            arguments: list[Const | Var] = [Const(name, NAME) for name in names]
+            arguments = arguments or [self.clauses.fresh(NAME)]
+            ways = [[*way, argument] for way in ways for argument in arguments]
+        for way in ways:
+            body = tuple(literal for argument in way for literal in self.clauses.knows(argument))
+            yield Given(Key(family, self.clauses.families[family].sort, tuple(way)), body, (), description)
+
+    def _more(self, leaking: Leaking) -> Iterator[Given]:
+        if leaking == "nothing":
+            return
+        mine = tuple(dict.fromkeys((*(n for n in self.star.names.values() if n != self._subject()), *self.star.sides)))
+        for family in self.clauses.families.values():
+            yield from self._keys(family.name, [mine] * family.arity, f"every key {family.name} of the judged names")
+        if leaking == "keys":
+            return
+        here = Condition("among", session_variable("leaked "), None, (STAR,))
+        for variable in fresh_values(self.star.machine):
+            body = (session_literal(self.clauses, self.star.machine, "leaked "),)
+            yield Given(renamed(variable, "leaked "), body, (here,), f"{variable.name} of the judged session")
+
+    def _after(self, point: Point) -> Iterator[Given]:
+        """Yield the keys that leak when the judged session has reached a point."""
+        here = Condition("among", session_variable("leaked "), None, (STAR,))
+        for given in self._given(point):
+            for stance in self.held.stances(point):
+                body = (*given.body, *literals(self.clauses, stance, "leaked "))
+                yield Given(given.term, body, (*given.conditions, here), given.description)
+
+    def _later(self) -> tuple[Stretch, ...]:
+        """Return the leaks after points of the judged role, in the order of the points."""
+        points = dict.fromkeys(p.after for p in self.claim.powers if isinstance(p, Leak) and p.after is not None)
+        result = []
+        for point in points:
+            over = {
+                predicate
+                for stance in self.held.stances(point)
+                for state in self.star.machine.lineage(stance.state)
+                if (predicate := self.clauses.state_of.get((self.star.machine.role.name, state.index))) is not None
+            }
+            rules: tuple[Rule, ...] = leak_rules(self.clauses, self._after(point))
+            result.append(Stretch(rules, tuple(sorted(over))))
+        return tuple(sorted(result, key=lambda stretch: len(stretch.over)))
+
+
+def _one_sided(clauses: ClauseSet, number: int, test: Test) -> Iterator[tuple[list[Literal], str]]:
+    """Yield the ways in which a test succeeds on one side only, after adding the rule that says when it is made."""
+    terms = tuple(dict.fromkeys(term for pair in test.pairs for term in pair))
+    names = {term: Var(f"leaf {index}", str(sort_of(term))) for index, term in enumerate(terms)}
+    predicate = tested(clauses, number, [variable.sort for variable in names.values()])
+    body = (*test.body, *(near(clauses, *pair) for pair in test.pairs))
+    clauses.rule(Literal(predicate, terms), body, test.conditions, Origin("test"))
+    made = Literal(predicate, tuple(names.values()))
+    pairs = [(names[supplied], names[expected]) for supplied, expected in test.pairs]
+    for side in SIDES:
+        for witness in range(test.start, len(pairs)):
+            if pairs[witness][0] is pairs[witness][1]:
+                continue
+            rest = [same(clauses, side, *pair) for index, pair in enumerate(pairs) if index != witness]
+            yield [made, same_only(clauses, side, *pairs[witness]), *rest], f"{test.words} on the {side} only"
+
+
+# ------------------------------------------------------------------------------------------------ what is covered
+
+
+def _star(held: Held, claim: Claim, wanted: Observational) -> _Star:
+    """Return the judged session; raise :class:`Unsupported` unless the subject is a name that it starts from."""
+    machine = held.machines[wanted.role]
+    parameters = machine.role.parameters
+    left, right = (_label(side) for side in wanted.sides)
+    if left == right:
+        raise Unsupported("two sides that are the same name")
+    subject = next((v for v in parameters if v.name == wanted.subject.name and wanted.subject.kind == "value"), None)
+    if subject is None:
+        raise Unsupported(f"sides that differ in `{wanted.subject}`, which is no name that {wanted.role} starts from")
+    dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
+    if subject.name in dishonest or any(v.name in dishonest for v in machine.role.own):
+        raise Unsupported("a judged name that is the attacker's")
+    if not dishonest <= {v.name for v in parameters}:
+        raise Unsupported("a dishonest party that the judged session does not name from the start")
+    names = {}
+    for variable in parameters:
+        name = f"the {variable.name}"
+        names[variable] = DISHONEST if variable.name in dishonest else name
+    names[subject] = pair(left, right)
+    return _Star(machine, names, (left, right))
+
+
+def _label(side: str) -> str:
+    return f"{side} (honest)" if side in (DISHONEST, OTHER) else side
+
+
+def _refuse(system: System, claim: Claim) -> None:
+    """Raise :class:`Unsupported` for what the comparison of two systems does not cover."""
+    if claim.premise is not None:
+        raise Unsupported("a premise of a claim of indistinguishability")
+    for power in claim.powers:
+        if not isinstance(power, Leak | Dishonest):
+            raise Unsupported("weak primitives where names differ from side to side")
+        if isinstance(power, Leak) and any(datum.kind != "key" or datum.owner for datum in power.data):
+            raise Unsupported("leaks of session values where names differ from side to side")
+    for family in system.protocol.key_families().values():
+        if family.sort in ("Exponent", "OprfKey", "Blind") and family.arity:
+            raise Unsupported(f"keys of sort {family.sort} that names select, where names differ from side to side")
+    for protocol in system.protocol.with_beside():
+        if any(path.reordered for path in protocol.paths):
+            raise Unsupported("an order of checks other than the order in which messages are written")
+    for machine in system.machines:
+        for state in machine.states:
+            match state.step:
+                case Keep() | Recall():
+                    raise Unsupported("values that roles keep for later sessions, where names differ from side to side")
+                case Receive(pattern=term) | Send(term=term) if _has_oprf(term):
+                    raise Unsupported("oblivious evaluations where names differ from side to side")
+                case _:
+                    pass
+
+
+def _has_oprf(term: object) -> bool:
+    return any(isinstance(part, App) and part.function.startswith("oprf") for part in subterms(term))  # type: ignore[arg-type]
+
+
+def _compares_names(clauses: ClauseSet) -> bool:
+    return any(_is_name(c) for rule in clauses.rules for c in rule.conditions)
+
+
+def _is_name(condition: Condition) -> bool:
+    return condition.test == "differ" and isinstance(condition.left, Var) and condition.left.sort == NAME
+
+
+def words_of(solved: Solved) -> str:
+    """Return what is seen on one side only, for a case with a reached goal."""
+    assert solved.goal is not None
+    return solved.case.words[solved.goal]
+
+
+def assumptions() -> Iterable[str]:
+    """Yield what every verdict on indistinguishability rests on."""
+    yield "which check of a role fails is seen; a role checks in the order in which a message is written"
+    yield "lengths and times are not compared"

@@ -1,0 +1,317 @@
+"""What tells two systems side by side apart: checks of roles and tests of the attacker that succeed on one side only.
+
+Both systems take the same steps as long as nobody sees a difference. A role makes its checks in the order in which the
+message is written, outer parts before inner ones, and which check fails is seen: that is the strongest reading. So a
+difference is reached if the attacker can supply something that passes the first checks on one side and not on the other,
+whatever the parts are that come later. The attacker itself compares what it was given with what it can build, and tries
+keys. Terms have the same shape on both sides; only leaves of *split* sorts (names, long-term keys) can differ, so a
+supplied term is the expected one with a leaf of its own at each occurrence of those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Exposure, Literal
+from modelcheck.engine.judged import Unsupported
+from modelcheck.engine.steps import Draft, arrival, extended, session_literal, state_literal, substituted
+from modelcheck.machines.blocks import Block
+from modelcheck.machines.machine import Guard, Receive, RoleMachine, Step, fixed_values
+from modelcheck.machines.view import fill
+from modelcheck.protocol.terms import ANYTHING, NAME, App, Key, Term, Var, show, sort_of, substitute, unify
+from modelcheck.protocol.theory import OPENINGS, is_data, match
+
+LARGEST = 4000
+"""Leaves of a tested term that may differ; more is refused."""
+
+Pair = tuple[Term, Term]
+"""A leaf that was supplied, and the one that is expected in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """Something that is seen: it succeeds on the sides on which all ``pairs`` are equal, whenever ``body`` holds.
+
+    Both sides must fare alike. Earlier tests say so for the pairs before ``start``.
+    """
+
+    words: str
+    body: tuple[Literal, ...]
+    conditions: tuple[Condition, ...]
+    pairs: tuple[Pair, ...]
+    start: int = 0
+    message: tuple[Term, Term] | None = None
+    """For a message that a role receives from the network: what is supplied, and what the role expects so far."""
+
+
+# ------------------------------------------------------------------------------------------------ supplied terms
+
+
+def split_sorts(clauses: ClauseSet) -> frozenset[str]:
+    """Return the sorts whose leaves can differ from side to side: names, and the keys that names select."""
+    return frozenset({NAME, *(family.sort for family in clauses.families.values() if family.arity)})
+
+
+class _Supply:
+    """Makes from an expected term the term that somebody may supply in its place."""
+
+    def __init__(self, clauses: ClauseSet, bound: Iterable[Var] | None) -> None:
+        """``bound`` are the variables that have a value before (None: all); others get theirs where they first occur."""
+        self.clauses = clauses
+        self.split = split_sorts(clauses)
+        self.seen = None if bound is None else set(bound)
+        self.pairs: list[Pair] = []
+
+    def term(self, expected: Term) -> Term:
+        """Return the supplied term; ``pairs`` gains its leaves with what is expected there."""
+        if not any(variable.sort in self.split for variable in expected.variables):
+            self._see(expected.variables)
+            return expected
+        match expected:
+            case Var():
+                if self.seen is not None and expected not in self.seen:
+                    self.seen.add(expected)
+                    return expected
+                return self._leaf(expected)
+            case Key():
+                return self._key(expected)
+            case App(function, arguments):
+                return App(function, tuple(self.term(argument) for argument in arguments))
+            case _:
+                return expected
+
+    def _see(self, variables: Iterable[Var]) -> None:
+        if self.seen is not None:
+            self.seen.update(variables)
+
+    def _key(self, expected: Key) -> Term:
+        new = [v for v in expected.variables if self.seen is not None and v not in self.seen]
+        if not new:
+            return self._leaf(expected)
+        if self.clauses.families[expected.family].kind == "unordered" and len(new) < len(expected.variables):
+            raise Unsupported("a role that learns one of the names of an unordered key from a message")
+        return Key(expected.family, expected.sort, tuple(self.term(argument) for argument in expected.arguments))
+
+    def _leaf(self, expected: Term) -> Term:
+        supplied = self.clauses.fresh(str(sort_of(expected)))
+        self.pairs.append((supplied, expected))
+        if len(self.pairs) > LARGEST:
+            raise Unsupported(f"a message with more than {LARGEST} places where a name or its key stands")
+        return supplied
+
+
+# ------------------------------------------------------------------------------------------------ checks in order
+
+
+def checked_parts(pattern: Term, bound: Iterable[Var]) -> Iterator[Term]:
+    """Yield for each check of a receiver what a message must look like to pass it and those before; the last is all.
+
+    Parts that come later are :data:`ANYTHING`.
+    """
+    yield from _cuts(pattern, set(bound), ())
+
+
+def _cuts(term: Term, seen: set[Var], after: tuple[Term, ...]) -> Iterator[Term]:
+    """Yield the beginnings of a part; ``after`` are the parts of the message that come later."""
+    match term:
+        case App(function, arguments) if is_data(function) or function == "envelope":
+            current: list[Term] = [ANYTHING] * len(arguments)
+            for index in _reading_order(arguments, seen):
+                later = (*(one for at, one in enumerate(arguments) if current[at] is ANYTHING and at != index), *after)
+                for part in _cuts(arguments[index], seen, later):
+                    yield App(function, (*current[:index], part, *current[index + 1 :]))
+                current[index] = arguments[index]
+            if not arguments:
+                yield term
+        case App("aead", (key, nonce, associated, content)):
+            _openable(term, seen, after)
+            yield from _opened(App("aead", (key, nonce, associated, ANYTHING)), content, seen, after)
+        case App("pk_encrypt", (key, content)):
+            _openable(term, seen, after)
+            yield from _opened(App("pk_encrypt", (key, ANYTHING)), content, seen, after)
+        case App("sign", (key, content)) if any(variable not in seen for variable in content.variables):
+            yield from _opened(App("sign", (key, ANYTHING)), content, seen, after)
+        case _:
+            seen.update(term.variables)
+            yield term
+
+
+def _opened(outside: App, content: Term, seen: set[Var], after: tuple[Term, ...]) -> Iterator[Term]:
+    """Yield the sealed term with anything inside, then with the beginnings of its content."""
+    *parts, _ = outside.arguments
+    seen.update(variable for part in parts for variable in part.variables)
+    yield outside
+    for part in _cuts(content, seen, after):
+        yield App(outside.function, (*parts, part))
+
+
+def _reading_order(parts: tuple[Term, ...], seen: set[Var]) -> list[int]:
+    """Return the order in which the parts of a message are read: what needs a later part to be opened comes last."""
+    known, first, last = set(seen), [], []
+    for index, part in enumerate(parts):
+        rest = {variable for other in parts[index + 1 :] for variable in other.variables}
+        if any(variable in rest and variable not in known for need in _needs(part) for variable in need.variables):
+            last.append(index)
+        else:
+            first.append(index)
+            known.update(part.variables)
+    return first + last
+
+
+def _needs(term: Term) -> tuple[Term, ...]:
+    """Return what a role needs to open a part of a message."""
+    match term:
+        case App("aead", (key, nonce, associated, _)):
+            return key, nonce, associated
+        case App("pk_encrypt", (key, _)):
+            return (key,)
+        case _:
+            return ()
+
+
+def _openable(term: App, seen: set[Var], after: tuple[Term, ...]) -> None:
+    """Refuse a part that is opened with what another part of the same message brings that is not read before it."""
+    new = {variable for need in _needs(term) for variable in need.variables if variable not in seen}
+    if any(variable in part.variables for part in after for variable in new):
+        raise Unsupported("a part of a message that can be opened only with a later part of the same message")
+
+
+# ------------------------------------------------------------------------------------------------ tests
+
+
+def role_tests(clauses: ClauseSet, block: Block) -> Iterator[Test]:
+    """Yield the tests that a role makes in one block, in order."""
+    machine = block.machine
+    bound = {*machine.states[block.start].bound, *fixed_values(machine)}
+    drafts = [Draft({}, [state_literal(clauses, machine, block.start)] if block.start else [], [])]
+    for step in block.steps:
+        for draft in drafts:
+            yield from _step_tests(clauses, machine, draft, step, bound)
+        drafts = [longer for draft in drafts for longer in extended(clauses, machine, draft, step)]
+        bound.update(_variables(step))
+
+
+def _variables(step: Step) -> Iterator[Var]:
+    match step:
+        case Receive(pattern=term):
+            yield from term.variables
+        case Guard(left=left, right=right):
+            yield from left.variables
+            yield from right.variables if right is not None else ()
+        case _:
+            pass
+
+
+def _step_tests(clauses: ClauseSet, machine: RoleMachine, draft: Draft, step: Step, bound: set[Var]) -> Iterator[Test]:
+    match step:
+        case Receive(pattern, names, channel, sender):
+            term, place = arrival(clauses, machine, substitute(pattern, draft.mapping), channel, sender)
+            words = f"{machine.role.name}, receiving {_listed(names)}, finds what it checks"
+            yield from _received(clauses, machine, draft, (term, place), bound, words)
+        case Guard("equal" | "differ", left, right):
+            assert right is not None
+            words = f"{machine.role.name} compares {_brief(left)} with {_brief(right)} and finds them equal"
+            yield from _compared(clauses, machine, draft, (left, right), words)
+        case Guard("new" | "among" | "member" as test, left, _):
+            if any(variable.sort in split_sorts(clauses) for variable in left.variables):
+                raise Unsupported(f"the test `{test}` of a value that may differ from side to side")
+        case Guard("hosted", Var() as name) if name not in bound:
+            raise Unsupported(f"{machine.role.name} picking by itself for which name `{name.name}` it acts")
+        case _:
+            pass
+
+
+def _received(
+    clauses: ClauseSet, machine: RoleMachine, draft: Draft, message: tuple[Term, str], bound: set[Var], words: str
+) -> Iterator[Test]:
+    before: list[Term] = []
+    term, place = message
+    for part in checked_parts(term, bound):
+        supply = _Supply(clauses, bound)
+        supplied = supply.term(part)
+        expected = [one for _, one in supply.pairs]
+        if len(expected) > len(before):
+            # A part that is read later than it is written changes which occurrence of a value is compared with which.
+            start = len(before) if expected[: len(before)] == before else 0
+            body = [*draft.body, *clauses.knows(supplied, place)]
+            extended_draft = Draft(draft.mapping, body, draft.conditions)
+            test = _test(clauses, machine, extended_draft, supply.pairs, start, words)
+            yield replace(test, message=(supplied, part)) if place == ATTACKER else test
+            before = expected
+
+
+def _compared(clauses: ClauseSet, machine: RoleMachine, draft: Draft, terms: Pair, words: str) -> Iterator[Test]:
+    left, right = (substitute(term, draft.mapping) for term in terms)
+    supply = _Supply(clauses, None)
+    supplied = supply.term(left)
+    for mapping in unify(supplied, right, draft.mapping):
+        yield _test(clauses, machine, Draft(mapping, draft.body, draft.conditions), supply.pairs, 0, words)
+
+
+def _test(
+    clauses: ClauseSet, machine: RoleMachine, draft: Draft, pairs: list[Pair], start: int, words: str
+) -> Test:  # fmt: skip
+    mapping = draft.mapping
+    literals = (*draft.body, session_literal(clauses, machine))
+    conditions = tuple(
+        Condition(c.test, substitute(c.left, mapping),
+                  None if c.right is None else substitute(c.right, mapping), c.values)
+        for c in draft.conditions
+    )  # fmt: skip
+    both = tuple((substitute(supplied, mapping), substitute(expected, mapping)) for supplied, expected in pairs)
+    return Test(words, tuple(substituted(one, mapping) for one in literals), conditions, both, start)
+
+
+def attacker_tests(clauses: ClauseSet, exposures: Iterable[Exposure]) -> Iterator[Test]:
+    """Yield what the attacker sees in what roles give away: it equals something else, or a key fits, on one side only.
+
+    Two terms that the attacker built itself need no test: they are equal exactly if their parts are.
+    """
+    done: set[tuple[int, Term, tuple[Term, ...], tuple[Condition, ...]]] = set()
+    for exposure in exposures:
+        if exposure.kind != ATTACKER:
+            continue
+        machine = _owner(clauses, exposure)
+        for tested, words in _tests(exposure.term, machine.role.name):
+            key = (exposure.predicate, tested, exposure.needs, exposure.conditions)
+            if key not in done:
+                done.add(key)
+                yield from _seen(clauses, machine, exposure, tested, words)
+
+
+def _owner(clauses: ClauseSet, exposure: Exposure) -> RoleMachine:
+    return next(
+        m for m in clauses.machines if clauses.state_of.get((m.role.name, exposure.state)) == exposure.predicate
+    )
+
+
+def _tests(term: Term, role: str) -> Iterator[tuple[Term, str]]:
+    """Yield what the attacker may hold against a term: an equal one, a key that opens it, a key that verifies it."""
+    yield term, f"the attacker knows something that equals {_brief(term)} from {role}"
+    for opening in OPENINGS:
+        bound: dict[Var, Term] = {}
+        if opening.weak or not match(opening.sealed, term, bound):
+            continue
+        for need in opening.needs or opening.role_needs:
+            yield fill(need, bound), f"the attacker has a key that fits {_brief(term)} from {role}"
+
+
+def _seen(clauses: ClauseSet, machine: RoleMachine, exposure: Exposure, tested: Term, words: str) -> Iterator[Test]:
+    supply = _Supply(clauses, None)
+    supplied = supply.term(tested)
+    if not supply.pairs:
+        return
+    body = [state_literal(clauses, machine, exposure.state)]
+    body += [literal for need in exposure.needs for literal in clauses.knows(need)]
+    body += clauses.knows(supplied)
+    yield _test(clauses, machine, Draft({}, body, list(exposure.conditions)), supply.pairs, 0, words)
+
+
+def _brief(term: Term) -> str:
+    text = show(term)
+    return f"`{text if len(text) <= 60 else text[:57] + '...'}`"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(name for name in names if "." not in name) or "a message"

@@ -1,0 +1,388 @@
+"""The replayer of two systems: it executes a script on the role machines of both sides until something differs.
+
+The attacker does the same on both sides: a message of the left system is built from what it has seen, and what the same
+way of building gives in the right system is delivered there. The replayer knows role machines and the table of
+primitives, nothing of clauses, boxes and scenes. Only what it sees differ is an attack on indistinguishability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product as combinations
+
+from modelcheck.machines.machine import Create, Guard, Pick, Receive, RoleMachine, Send, Step, fixed_values
+from modelcheck.protocol.model import Family
+from modelcheck.protocol.terms import (
+    ANYTHING,
+    NAME,
+    App,
+    Const,
+    Key,
+    Term,
+    Var,
+    rebuild,
+    replace,
+    show,
+    sort_of,
+    subterms,
+)
+from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS, is_data, openings, product, recipes
+
+ATTACKER = "the attacker's"
+"""The fresh value of each sort that the attacker makes."""
+
+Pair = tuple[Term, Term]
+
+
+class Different(Exception):
+    """Something is seen on one side only; the arguments say what is seen on the left and on the right."""
+
+
+class NotExecuted(Exception):
+    """A script is no run of both systems."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A session gets to a state; ``values`` are those of the role's variables on the left."""
+
+    session: str
+    state: int
+    values: Mapping[Var, Term]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A session as it begins: its role, and its names on the left and on the right."""
+
+    session: str
+    role: str
+    names: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A last message for a session: what is supplied on the left, and the check that it may pass or not."""
+
+    session: str
+    expected: Term
+    supplied: Term
+    values: Mapping[Var, Term]
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Sessions, what they do in order, the keys that leak, and a last delivery if the difference is a role's."""
+
+    starts: tuple[Start, ...]
+    moves: tuple[Move, ...]
+    leaked: tuple[Term, ...]
+    last: Delivery | None
+    later: tuple[Term, ...] = ()
+    """The keys that leak when all moves are made."""
+
+
+@dataclass(slots=True)
+class _Session:
+    machine: RoleMachine
+    state: int
+    left: dict[Var, Term]
+    right: dict[Var, Term]
+
+
+class Seen:
+    """What the attacker has on both sides, taken apart; making one raises :class:`Different` if that tells them apart."""
+
+    def __init__(self, pairs: Sequence[Pair], families: Mapping[str, Family]) -> None:
+        self.families = families
+        self.pairs: dict[Pair, None] = dict.fromkeys(pairs)
+        self.memo: dict[Term, dict[Term, None]] = {}
+        before = -1
+        while before != len(self.pairs):
+            before = len(self.pairs)
+            self.memo.clear()
+            for left, right in list(self.pairs):
+                self._take_apart(left, right)
+        for left, right in self.pairs:
+            for other in self.beside(left):
+                if other is not right:
+                    raise Different(f"the attacker finds {_brief(left)} equal to what it can build",
+                                    f"there {_brief(right)} is not {_brief(other)}")  # fmt: skip
+
+    def _take_apart(self, left: Term, right: Term) -> None:
+        if isinstance(left, App) and is_data(left.function):
+            if not isinstance(right, App) or left.function != right.function:
+                raise Different(f"a message {_brief(left)}", f"a message {_brief(right)}")
+            self.pairs |= dict.fromkeys(zip(left.arguments, right.arguments, strict=True))
+            return
+        if isinstance(left, App) and left.function == "sign":
+            for public in self.beside(App("pk", left.arguments[:1])):
+                if not isinstance(right, App) or App("pk", right.arguments[:1]) is not public:
+                    raise Different(f"{_brief(left)} can be verified", f"{_brief(right)} cannot")
+        for needs, content, opening in openings(left):
+            for keys in combinations(*(tuple(self.beside(need)) for need in needs)):
+                found = [other for other in openings(right) if other[2] is opening and other[0] == keys]
+                if not found:
+                    raise Different(f"{_brief(left)} can be opened", f"{_brief(right)} cannot")
+                self.pairs[content, found[0][1]] = None
+
+    def beside(self, left: Term) -> dict[Term, None]:
+        """Return what the attacker has in the right system where it has ``left`` in the left one."""
+        if left not in self.memo:
+            self.memo[left] = {}
+            self.memo[left] = dict.fromkeys(self._beside(left))
+        return self.memo[left]
+
+    def _beside(self, left: Term) -> Iterator[Term]:
+        yield from (right for other, right in self.pairs if other is left)
+        match left:
+            case Const(value, sort) if sort not in FRESH_SORTS or value == ATTACKER:
+                yield left
+            case Key(_, _, arguments) if Const(DISHONEST, NAME) in arguments:
+                if not self.families[left.family].holders:
+                    yield left
+            case App("pk" | "g", (Key(family, _, _),)) if self.families[family].public:
+                yield left
+        for needs, recipe in recipes(left):
+            for parts in combinations(*(tuple(self.beside(need)) for need in needs)):
+                built = _built(left, parts, plain=recipe is None)
+                if built is not None:
+                    yield built
+
+
+def _built(left: Term, parts: tuple[Term, ...], *, plain: bool) -> Term | None:
+    """Return what a way of building ``left`` gives from the parts of the right system."""
+    assert isinstance(left, App)
+    if plain:
+        return App(left.function, parts)
+    match left.function, parts:
+        case "dh", (private, App("g", (exponent,))):
+            return product(private, exponent)
+        case "kem_ss", (key, App("kem_ct", (App("pk", (other,)) as public, coins))) if key is other:
+            return App("kem_ss", (public, coins))
+        case _:
+            return None
+
+
+def execute(machines: Mapping[str, RoleMachine], families: Mapping[str, Family], script: Script) -> tuple[str, str]:
+    """Return what is seen on the left and on the right; raise :class:`NotExecuted` if nothing differs in the end."""
+    run = _Run(machines, families, script)
+    try:
+        run.all()
+    except Different as different:
+        left, right = different.args
+        return left, right
+    raise NotExecuted("nothing differs")
+
+
+@dataclass(slots=True)
+class _Run:
+    machines: Mapping[str, RoleMachine]
+    families: Mapping[str, Family]
+    script: Script
+    sessions: dict[str, _Session] = field(default_factory=dict)
+    sent: list[Pair] = field(default_factory=list)
+    signed: list[tuple[_Session, str, Pair]] = field(default_factory=list)
+    """What was sent by which session, and to which role."""
+    seen: Seen | None = None
+
+    def all(self) -> None:
+        self.sent += [(key, key) for key in self.script.leaked]
+        for start in self.script.starts:
+            self._start(start)
+        for move in self.script.moves:
+            self._move(self.sessions[move.session], move.session, move.state, move.values)
+        self.sent += [(key, key) for key in self.script.later]
+        self.seen = None
+        self._look()
+        if self.script.last is not None:
+            self._deliver(self.script.last)
+
+    def _start(self, start: Start) -> None:
+        machine = self.machines[start.role]
+        sides = [
+            {v: Const(names[at], NAME) for v, names in zip(machine.role.parameters, start.names, strict=True)}
+            for at in (0, 1)
+        ]  # fmt: skip
+        for variable in fixed_values(machine)[len(machine.role.parameters) :]:
+            for side in sides:
+                side[variable] = Const(f"{variable.name}@{start.session}", variable.sort)
+        self.sessions[start.session] = _Session(machine, 0, dict(sides[0]), dict(sides[1]))
+
+    def _look(self) -> Seen:
+        if self.seen is None or len(self.seen.pairs) < len(self.sent):
+            self.seen = Seen(self.sent, self.families)
+        return self.seen
+
+    def _move(self, session: _Session, label: str, state: int, values: Mapping[Var, Term]) -> None:
+        way = []
+        for passed in session.machine.lineage(state):
+            if passed.index == session.state:
+                break
+            assert passed.step is not None
+            way.append(passed.step)
+        else:
+            raise NotExecuted(f"{label} is not on its way")
+        for step in reversed(way):
+            self._step(session, step, values)
+        session.state = state
+
+    def _step(self, session: _Session, step: Step, values: Mapping[Var, Term]) -> None:
+        match step:
+            case Receive(pattern, _, "public", _):
+                self._receive(session, pattern, values)
+            case Receive(pattern, _, "authentic", sender):
+                self._receive(session, pattern, values)
+                self._authentic(session, pattern, sender)
+            case Send(term, _, "public" | "authentic", receiver):
+                message = (_ground(term, session.left), _ground(term, session.right))
+                self.sent.append(message)
+                self.signed.append((session, receiver, message))
+                self.seen = None
+            case Send():
+                raise NotExecuted("a secret channel")
+            case Guard():
+                self._guard(session, step, values)
+            case Pick(value=Var() as variable) if variable in values:
+                session.left[variable] = session.right[variable] = values[variable]
+            case Create():
+                pass
+            case Receive() | Pick():
+                raise NotExecuted("a protected channel, or a choice that the script does not make")
+            case _:
+                pass
+
+    def _receive(self, session: _Session, pattern: Term, values: Mapping[Var, Term]) -> None:
+        for variable in pattern.variables:
+            if variable not in session.left:
+                if variable not in values:
+                    raise NotExecuted(f"no value for {variable.name}")
+                session.left[variable] = values[variable]
+        message = _ground(pattern, session.left)
+        for other in self._look().beside(message):
+            bound = _fit(_ground(pattern, session.right), other, {})
+            if bound is None:
+                raise Different(f"{session.machine.role.name} goes on with the message", "there it does not")
+            session.right |= bound
+            return
+        raise NotExecuted(f"the attacker does not have {_brief(message)}")
+
+    def _authentic(self, session: _Session, pattern: Term, sender: str) -> None:
+        """Refuse a message on an authentic channel that its sender did not send there, unless the sender is dishonest."""
+        message = (_ground(pattern, session.left), _ground(pattern, session.right))
+        own = self.machines[sender].role.own
+        if own and all(session.left.get(name) is Const(DISHONEST, NAME) for name in own):
+            return
+        for other, receiver, sent in self.signed:
+            names = all(
+                name not in mine or mine[name] is theirs[name]
+                for mine, theirs in ((session.left, other.left), (session.right, other.right)) for name in own
+            )  # fmt: skip
+            if (
+                other.machine.role.name == sender
+                and receiver == session.machine.role.name
+                and sent == message
+                and names
+            ):
+                return
+        raise NotExecuted(f"{sender} did not send that")
+
+    def _guard(self, session: _Session, guard: Guard, values: Mapping[Var, Term]) -> None:
+        outcomes = []
+        for side in (session.left, session.right):
+            left = _ground(guard.left, side)
+            if guard.test == "hosted":
+                if isinstance(guard.left, Var) and guard.left not in side:
+                    side[guard.left] = left = values[guard.left]
+                outcomes.append(left is not Const(DISHONEST, NAME))
+            elif guard.test in ("equal", "differ") and guard.right is not None:
+                outcomes.append((left is _ground(guard.right, side)) == (guard.test == "equal"))
+            elif guard.test == "among":
+                outcomes.append(isinstance(left, Const) and left.value in guard.values)
+            else:
+                raise NotExecuted(f"the test {guard.test}")
+        if outcomes[0] != outcomes[1]:
+            said = [
+                f"{session.machine.role.name} {'goes on' if passed else 'stops'} after a comparison"
+                for passed in outcomes
+            ]
+            raise Different(*said)
+        if not outcomes[0]:
+            raise NotExecuted("a comparison fails")
+
+    def _deliver(self, last: Delivery) -> None:
+        session = self.sessions[last.session]
+        supplied = _ground(last.supplied, last.values)
+        seen = self._look()
+        for message in _fillings(supplied, seen):
+            for other in seen.beside(message):
+                fits = [
+                    _fit(_ground(last.expected, values), delivered, {}) is not None
+                    for values, delivered in ((session.left, message), (session.right, other))
+                ]
+                if fits[0] != fits[1]:
+                    role = session.machine.role.name
+                    said = [f"{role} finds what it checks" if passed else f"{role} does not" for passed in fits]
+                    raise Different(*said)
+        raise NotExecuted("the last message makes no difference")
+
+
+def _fillings(term: Term, seen: Seen) -> Iterator[Term]:
+    """Yield messages of a shape: something of the attacker's, or what it was given, wherever anything may stand."""
+    if not any(part is ANYTHING for part in subterms(term)):
+        yield term
+    elif isinstance(term, App) and is_data(term.function):
+        for parts in combinations(*(tuple(_fillings(part, seen)) for part in term.arguments)):
+            yield App(term.function, parts)
+    else:
+        yield from (left for left, _ in list(seen.pairs) if term is not ANYTHING and _fit(term, left, {}) is not None)
+        yield _filled(term)
+
+
+def _filled(term: Term) -> Term:
+    if term is ANYTHING:
+        return Const(ATTACKER, "Opaque")
+    return App(term.function, tuple(map(_filled, term.arguments))) if isinstance(term, App) else term
+
+
+def _ground(term: Term, values: Mapping[Var, Term]) -> Term:
+    """Return a term with values put in, exponents of shared secrets in one order whoever computed them."""
+    done: dict[Term, Term] = {}
+
+    def go(part: Term) -> Term:
+        if part not in done:
+            inside = rebuild(part, go)
+            if isinstance(inside, App) and inside.function == "dh" and not inside.variables:
+                inside = product(*inside.arguments)
+            done[part] = inside
+        return done[part]
+
+    return go(replace(term, values))
+
+
+def _fit(expected: Term, found: Term, bound: dict[Var, Term]) -> dict[Var, Term] | None:
+    """Return what the variables of a pattern are in a message, None if the message does not have that shape."""
+    if expected is ANYTHING or expected is found:
+        return bound
+    if isinstance(expected, Var):
+        if expected in bound:
+            return bound if bound[expected] is found else None
+        return {**bound, expected: found} if sort_of(found) == expected.sort else None
+    if not isinstance(expected, App | Key) or type(expected) is not type(found) or not isinstance(found, App | Key):
+        return None
+    if expected.fields[0] != found.fields[0] or len(expected.arguments) != len(found.arguments):
+        return None
+    orders = [found.arguments, found.arguments[::-1]] if expected.fields[0] == "dh" else [found.arguments]
+    for order in orders:
+        result: dict[Var, Term] | None = bound
+        for one, other in zip(expected.arguments, order, strict=True):
+            result = _fit(one, other, result) if result is not None else None
+        if result is not None:
+            return result
+    return None
+
+
+def _brief(term: Term) -> str:
+    text = show(term)
+    return f"`{text if len(text) <= 70 else text[:67] + '...'}`"

@@ -1,0 +1,206 @@
+"""Names indistinguishable: published verdicts in small, repairs beside attacks, and what is not covered says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from modelcheck.engine.audit import Stage, audit
+from modelcheck.engine.boxes import Budget
+from modelcheck.engine.equivalence import _Bench, decide
+from modelcheck.engine.prover import Proof
+from modelcheck.options import Options
+from modelcheck.pipeline import check_claim
+from modelcheck.protocol.model import Observational
+from modelcheck.verdict import Attack, Holds, NotSupported, PossibleDifference, Vacuous, Verdict
+from tests.support import results, tasks
+
+FAST = Options(audit=False)
+
+HELLO = """\
+protocol p
+  role Client given server
+  role Server is server
+  key enc(Name): EncryptionKey published
+  key signing(Name): SigningKey certified
+flow
+  Client creates n: Nonce
+  Client -> Server: Hello {{ {hello} }}
+  Server creates m: Nonce
+  Server -> Client: Reply {{ {reply} }}
+  Client accepts
+  Server accepts
+claims
+  c: server indistinguishable among {{ B1, B2 }} at Client{attacker}
+"""
+
+ESNI = """\
+protocol p
+  role Client given server, front
+  role Server is front hosts server
+  key esni(Name): KemKey published
+  key signing(Name): SigningKey certified
+flow
+  Client creates r: Nonce, x: Exponent, nonce: Nonce, h: Coins
+  Client -> Server: Hello {{ r, g^x, kem_ct(pk(esni(front)), h), aead(kem_ss(pk(esni(front)), h), aad: {bound}, nonce, server) }}
+  Server creates y: Exponent
+  Server -> Client: ServerHello {{ g^y }}
+  let k = kdf(g^(x*y), transcript)
+  Server -> Client: encrypted(k) {{ Flight {{ {flight} }} }}
+  Client accepts
+  Server accepts
+claims
+  c: server indistinguishable among {{ B1, B2 }} at Client
+"""
+
+
+def verdict(text: str, options: Options = FAST) -> Verdict:
+    return results(text, options)["p.c"].verdict
+
+
+def hello(message: str, reply: str = "hash(n, m), m", attacker: str = "") -> Verdict:
+    return verdict(HELLO.format(hello=message, reply=reply, attacker=attacker))
+
+
+def esni(bound: str = "(r, g^x)", flight: str = "nonce, server, sign(signing(server), transcript)") -> Verdict:
+    return verdict(ESNI.format(bound=bound, flight=flight))
+
+
+def test_a_name_in_clear_is_seen() -> None:
+    found = hello("n, server")
+    assert isinstance(found, Attack)
+    assert found.conclusion == (
+        "so the two sides of `server` look different: the attacker knows something that equals `server` from Client "
+        "on the left only"
+    )
+
+
+def test_a_hash_of_a_name_is_seen_and_one_with_a_secret_is_not() -> None:
+    assert isinstance(hello("hash(server), pk_encrypt(pk(enc(server)), n, server)", "hash(n, m), m"), Attack)
+    assert isinstance(hello("hash(n, server), pk_encrypt(pk(enc(server)), n)", "m"), Attack)
+
+
+def test_whose_key_encrypts_is_not_seen_but_who_can_answer_is() -> None:
+    """Decryption under the wrong key is noticed: the attacker delivers the hello to one of the candidates."""
+    assert isinstance(hello("pk_encrypt(pk(enc(server)), n)"), Attack)
+
+
+def test_a_signature_shows_who_signs() -> None:
+    assert isinstance(esni(flight="nonce, server, sign(signing(server), transcript)"), Holds)
+    shown = ESNI.replace("encrypted(k) {{ Flight {{ {flight} }} }}", "Flight {{ {flight} }}")
+    assert isinstance(verdict(shown.format(bound="(r, g^x)", flight="nonce, sign(signing(server), r)")), Attack)
+
+
+def test_cut_and_paste_needs_an_unbound_name() -> None:
+    assert isinstance(esni(), Holds)
+    assert isinstance(esni(bound='"nothing"'), Attack)
+
+
+def test_the_order_of_checks_matters() -> None:
+    """A nonce that is looked at before the certificate stops the client's reaction to a test certificate."""
+    assert isinstance(esni(flight="nonce, server, sign(signing(server), transcript)"), Holds)
+    late = esni(flight="server, nonce, sign(signing(server), transcript)")
+    assert isinstance(late, Attack)
+    assert "Client, receiving Flight" in late.conclusion
+
+
+def test_an_order_of_checks_that_is_stated_is_not_ignored() -> None:
+    text = ESNI.format(bound="(r, g^x)", flight="nonce: nonce, name: server, sig: sign(signing(server), transcript)")
+    late = text.replace("  Client accepts\n", "  Client checks Flight.nonce last\n  Client accepts\n")
+    assert isinstance(verdict(text), Holds)
+    assert verdict(late) == NotSupported("an order of checks other than the order in which messages are written")
+
+
+@pytest.mark.parametrize("power", ["leak of esni(front)", "leak of esni", "dishonest front"])
+def test_a_stronger_attacker_turns_the_verdict(power: str) -> None:
+    text = ESNI.format(bound="(r, g^x)", flight="nonce, server, sign(signing(server), transcript)")
+    assert isinstance(verdict(text.rstrip() + f" despite {power}\n"), Attack)
+
+
+def test_a_later_leak_reads_what_was_recorded() -> None:
+    text = ESNI.format(bound="(r, g^x)", flight="nonce, server, sign(signing(server), transcript)").rstrip()
+    assert isinstance(verdict(text + " despite leak of esni(front) after Client accepts\n"), Attack)
+
+
+def test_a_key_that_matters_to_nobody_may_leak() -> None:
+    text = ESNI.format(bound="(r, g^x)", flight="nonce, server, sign(signing(server), transcript)").rstrip()
+    assert isinstance(verdict(text + " despite leak of signing(server)\n"), Holds)
+
+
+def test_swapping_the_sides_keeps_the_verdict() -> None:
+    for text in (
+        ESNI.format(bound="(r, g^x)", flight="nonce, server"),
+        ESNI.format(bound='"-"', flight="nonce, server"),
+    ):
+        assert type(verdict(text)) is type(verdict(text.replace("{ B1, B2 }", "{ B2, B1 }")))
+
+
+def test_a_subject_that_stands_nowhere_is_vacuous() -> None:
+    """Nothing tells the sides apart because nothing depends on the name, whatever leaks."""
+    text = HELLO.format(hello="n", reply="m", attacker="").replace("given server", "given server, friend")
+    found = verdict(text.replace("server indistinguishable", "friend indistinguishable"))
+    assert found == Vacuous(
+        "even if all keys and all secrets of the judged session leaked, nobody could tell the sides apart"
+    )
+
+
+def test_a_judged_session_that_never_finishes_is_vacuous() -> None:
+    text = HELLO.format(hello="hash(n, server)", reply="m", attacker="")
+    stuck = text.replace("creates n: Nonce", "creates n: Nonce, o: Nonce")
+    stuck = stuck.replace("  Client accepts\n", "  Client checks o = n\n  Client accepts\n")
+    assert verdict(stuck) == Vacuous("the judged session of Client never gets to one of its ends")
+
+
+def test_who_may_write_on_an_authentic_channel_is_a_difference() -> None:
+    """One of the candidates answers: the client takes that for an answer on one side only."""
+    text = HELLO.format(hello="n", reply="m", attacker="").replace("Server -> Client", "Server -[authentic]-> Client")
+    assert isinstance(verdict(text), PossibleDifference)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (("server indistinguishable", "n indistinguishable"), "sides that differ in `n`, which is no name"),
+        (("at Client\n", "at Client despite weak hash\n"), "weak primitives"),
+        (("at Client\n", "at Client despite leak of n of other sessions\n"), "leaks of session values"),
+        (("{ B1, B2 }", "{ B1, B1 }"), "two sides that are the same name"),
+        (("at Client\n", "at Client despite dishonest server\n"), "a judged name that is the attacker's"),
+    ],
+)
+def test_what_is_not_covered_says_so(change: tuple[str, str], reason: str) -> None:
+    text = HELLO.format(hello="n", reply="hash(n, m), m", attacker="")
+    assert change[0] in text
+    found = verdict(text.replace(*change))
+    assert isinstance(found, NotSupported)
+    assert found.construct.startswith(reason)
+
+
+def test_the_invariant_is_audited_and_no_damaged_one_passes() -> None:
+    text = ESNI.format(bound="(r, g^x)", flight="nonce, server, sign(signing(server), transcript)")
+    assert isinstance(verdict(text, Options()), Holds)
+    (task,) = tasks(text)
+    assert isinstance(task.what.property, Observational)
+    system = task.library.system(task.owner)
+    proof = decide(system, task.what, task.what.property, Budget(10**8), vacuity=False)
+    assert isinstance(proof, Proof)
+    ((program, fixpoint),) = proof.solved[0].stages
+    assert audit([Stage(program, fixpoint.relations)], 10**9).accepted
+    damaged = 0
+    for predicate, boxes in fixpoint.relations.items():
+        if damaged < 12 and len(boxes) > 1:
+            without = {**fixpoint.relations, predicate: boxes[1:]}
+            assert not audit([Stage(program, without)], 10**9).accepted
+            damaged += 1
+    assert damaged == 12
+
+
+def test_without_its_tests_the_comparison_would_prove_anything() -> None:
+    """The goals are what finds the name in clear: the case holds one for each side and leaf."""
+    (task,) = tasks(HELLO.format(hello="n, server", reply="hash(n, m), m", attacker=""))
+    assert isinstance(task.what.property, Observational)
+    bench = _Bench(task.library.system(task.owner), task.what, task.what.property)
+    case = bench.case()
+    assert len(case.goals) == len(case.words) > 0
+    assert len(bench.case("everything").goals) == len(case.goals)
+    assert check_claim(replace(task), FAST).verdict != Holds(False, 0)

@@ -1,0 +1,123 @@
+"""No name is called hidden that an explicit search of both sides tells apart, on random small protocols."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from itertools import combinations_with_replacement
+from random import Random
+
+import pytest
+
+from modelcheck.diagnostics import SpecRejected
+from modelcheck.options import Options
+from modelcheck.pipeline import ClaimTask, check_claim
+from modelcheck.protocol.model import Observational
+from modelcheck.verdict import Attack, Holds, PossibleDifference
+from tests.laws.explicit import start
+from tests.laws.two_worlds import Comparison, Different, Twins
+from tests.support import tasks
+
+OPTIONS = Options(audit=False, vacuity=False)
+OTHERS = [("Alice", ("A", "B")), ("Alice", ("A", "C")), ("Alice", ("A", "i")), ("Alice", ("C", "B")),
+          ("Alice", ("B", "D")), ("Alice", ("B", "i")), ("Bob", ("B",)), ("Bob", ("C",)), ("Bob", ("D",))]  # fmt: skip
+HEAD = """\
+protocol random{seed}
+  role Alice is a given b
+  role Bob is b
+  key dec(Name): EncryptionKey published
+  key sig(Name): SigningKey certified
+flow
+"""
+
+
+def protocol(seed: int) -> str:
+    """A protocol of one to three messages in which names may be hidden or not."""
+    random = Random(seed)
+    first = random.choice([
+        "pk_encrypt(pk(dec(b)), n, a)", "pk_encrypt(pk(dec(b)), n, a, b)", "n, pk_encrypt(pk(dec(b)), n, a)",
+        "a, pk_encrypt(pk(dec(b)), n)", "pk_encrypt(pk(dec(b)), n, sign(sig(a), n, b), a)", "n, a, b",
+        "a, sign(sig(a), n, b), n", "pk_encrypt(pk(dec(b)), a, m), n", "hash(n, b), pk_encrypt(pk(dec(b)), n, a)",
+        "hash(b), pk_encrypt(pk(dec(b)), n, a)", "g^x, a, n",
+    ])  # fmt: skip
+    second = random.choice([
+        "", "hash(n)", "hash(n, b)", "encrypt(kdf(n), b)", "encrypt(kdf(n), k)", "k", "sign(sig(b), n)",
+        "encrypt(kdf(n), sign(sig(b), n, k), k)", "pk_encrypt(pk(dec(a)), n, k)", "pk_encrypt(pk(dec(a)), k), hash(k, n)",
+        "g^y, encrypt(kdf(g^(x*y)), b, sign(sig(b), g^x, g^y))",
+    ])  # fmt: skip
+    third = random.choice(["", "hash(k)", "hash(b, k)", "encrypt(kdf(k), b, n)", "pk_encrypt(pk(dec(b)), k, n)"])
+    lines = [HEAD.format(seed=seed), "  Alice creates n: Nonce, m: Nonce, x: Exponent\n"]
+    lines.append(f"  Alice -> Bob: M0 {{ {first} }}\n  Bob creates k: Nonce, y: Exponent\n")
+    if second:
+        lines.append(f"  Bob -> Alice: M1 {{ {second} }}\n")
+    if second and third:
+        lines.append(f"  Alice -> Bob: M2 {{ {third} }}\n")
+    lines.append(
+        f"  Alice accepts\n  Bob accepts\nclaims\n  c: {random.choice('ab')} indistinguishable among {{ B, C }} at Alice\n"
+    )
+    return "".join(lines)
+
+
+def claim_of(seed: int) -> ClaimTask | None:
+    """The claim of a random protocol, None if its roles cannot do what it says."""
+    try:
+        (task,) = tasks(protocol(seed))
+        task.library.system(task.owner)
+    except SpecRejected:
+        return None
+    return task
+
+
+def told_apart(task: ClaimTask, first: str = "B", second: str = "C", most: int = 120) -> bool:
+    """Whether two further sessions are enough to see a difference, in whichever system it is looked for."""
+    machines = {machine.role.name: machine for machine in task.library.system(task.owner).machines}
+    assert isinstance(task.what.property, Observational)
+    own = task.what.property.subject.name == "a"
+    for sides in ((first, second), (second, first)):
+        names = [(name, "D") if own else ("A", name) for name in sides]
+        star = tuple(start("judged", machines["Alice"], chosen) for chosen in names)
+        for pair in combinations_with_replacement(OTHERS, 2):
+            others = tuple(
+                (one, one) for n, (role, names) in enumerate(pair) for one in [start(f"{n}", machines[role], names)]
+            )
+            world = Twins(((star[0], star[1]), *others), frozenset())
+            try:
+                Comparison(frozenset({"dec", "sig"}), most).explore(world, set())
+            except Different:
+                return True
+    return False
+
+
+def test_no_name_that_is_told_apart_is_called_hidden() -> None:
+    """`holds` is never contradicted by explicit search of both sides."""
+    seen: Counter[tuple[str, bool]] = Counter()
+    for seed in range(22):
+        task = claim_of(seed)
+        if task is None:
+            continue
+        verdict = check_claim(task, OPTIONS).verdict
+        assert isinstance(verdict, Attack | Holds | PossibleDifference), protocol(seed)
+        apart = told_apart(task, most=30)
+        seen[type(verdict).__name__, apart] += 1
+        assert not (isinstance(verdict, Holds) and apart), protocol(seed)
+    assert seen["Attack", True] > 10
+    assert seen["Holds", False] > 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_swapping_the_sides_keeps_the_verdict(seed: int) -> None:
+    """It does not matter which system is called left."""
+    task = claim_of(seed)
+    if task is None:
+        pytest.skip("no protocol")
+    assert isinstance(task.what.property, Observational)
+    other = replace(task.what, property=replace(task.what.property, sides=("C", "B")))
+    verdicts = [check_claim(replace(task, what=claim), OPTIONS).verdict for claim in (task.what, other)]
+    assert type(verdicts[0]) is type(verdicts[1])
+
+
+def test_one_name_on_both_sides_is_never_told_apart() -> None:
+    """The explicit search sees no difference between a system and itself."""
+    for seed in range(6):
+        task = claim_of(seed)
+        assert task is None or not told_apart(task, "B", "B", 25), protocol(seed)

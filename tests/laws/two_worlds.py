@@ -1,0 +1,178 @@
+"""An explicit search for something that tells two systems apart, on ground terms, both executed side by side.
+
+Every step is taken on both sides with messages that the attacker builds in the same way; whatever differs then is seen.
+It shares nothing with the engines: no clauses, no pairs of leaves, no boxes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product as combinations
+
+from modelcheck.machines.machine import Create, Guard, Receive, Send
+from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, rebuild
+from modelcheck.protocol.theory import FRESH_SORTS, is_data, match, openings, product, recipes
+from tests.laws.explicit import ATTACKER, Session
+
+NAMES = ("A", "B", "C", "D", "i")
+Pairs = frozenset[tuple[Term, Term]]
+
+
+class Different(Exception):
+    """Something is seen on one side only."""
+
+
+class Frames:
+    """What the attacker has in both systems, taken apart; raises :class:`Different` if that tells them apart."""
+
+    def __init__(self, pairs: Pairs, published: frozenset[str]) -> None:
+        self.published = published
+        self.pairs = set(pairs)
+        self.memo: dict[Term, frozenset[Term]] = {}
+        before = -1
+        while before != len(self.pairs):
+            before = len(self.pairs)
+            self.memo.clear()
+            for left, right in sorted(self.pairs, key=repr):
+                self.take_apart(left, right)
+        for left, right in self.pairs:
+            if self.beside(left) != {right}:
+                raise Different(f"{left} is {right} and {self.beside(left)}")
+
+    def take_apart(self, left: Term, right: Term) -> None:
+        if isinstance(left, App) and is_data(left.function):
+            if not isinstance(right, App) or left.function != right.function:
+                raise Different(f"{left} and {right} have different formats")
+            self.pairs |= set(zip(left.arguments, right.arguments, strict=True))
+            return
+        if isinstance(left, App) and left.function == "sign":
+            for public in self.beside(App("pk", left.arguments[:1])):
+                if not isinstance(right, App) or App("pk", right.arguments[:1]) is not public:
+                    raise Different(f"{left} can be verified, {right} cannot")
+        for needs, content, opening in openings(left):
+            for keys in combinations(*map(self.beside, needs)):
+                found = [other for other in openings(right) if other[2] is opening and other[0] == keys]
+                if not found:
+                    raise Different(f"{left} can be opened, {right} cannot")
+                self.pairs.add((content, found[0][1]))
+
+    def beside(self, left: Term) -> frozenset[Term]:
+        """The terms that are in the right system what the attacker can build as ``left`` in the left one."""
+        if left not in self.memo:
+            self.memo[left] = frozenset()
+            self.memo[left] = frozenset(self._beside(left))
+        return self.memo[left]
+
+    def _beside(self, left: Term) -> Iterator[Term]:
+        yield from (right for other, right in self.pairs if other is left)
+        match left:
+            case Const(value, sort) if sort not in FRESH_SORTS or value == ATTACKER:
+                yield left
+            case Key(_, _, arguments) if Const("i", NAME) in arguments:
+                yield left
+            case App("pk", (Key(family, _, _),)) if family in self.published:
+                yield left
+        for needs, recipe in recipes(left):
+            for parts in combinations(*map(self.beside, needs)):
+                if recipe is None:
+                    assert isinstance(left, App)
+                    yield App(left.function, parts)
+                elif isinstance(left, App) and left.function == "dh":
+                    private, share = parts
+                    if isinstance(share, App) and share.function == "g":
+                        yield product(private, share.arguments[0])
+
+
+@dataclass(frozen=True)
+class Twins:
+    """All sessions on both sides, and what was sent in both."""
+
+    sessions: tuple[tuple[Session, Session], ...]
+    seen: Pairs
+
+
+class Comparison:
+    """Depth-first search over the worlds that a few sessions reach on both sides."""
+
+    def __init__(self, published: frozenset[str], most: int) -> None:
+        self.published = published
+        self.left = most
+
+    def explore(self, world: Twins, visited: set[Twins]) -> None:
+        """Nothing; raises :class:`Different` as soon as something differs."""
+        if world in visited or self.left <= 0:
+            return
+        visited.add(world)
+        self.left -= 1
+        frames = Frames(world.seen, self.published)
+        for index, (left, right) in enumerate(world.sessions):
+            for moved, sent in self.moves(left, right, world, frames):
+                sessions = (*world.sessions[:index], moved, *world.sessions[index + 1 :])
+                self.explore(Twins(sessions, world.seen | sent), visited)
+
+    def moves(
+        self, left: Session, right: Session, world: Twins, frames: Frames
+    ) -> Iterator[tuple[tuple[Session, Session], Pairs]]:
+        for child in left.machine.children[left.state]:
+            step = left.machine.states[child].step
+            match step:
+                case Receive(pattern=pattern):
+                    yield from (
+                        (pair, frozenset()) for pair in self.received(left, right, child, pattern, world, frames)
+                    )
+                case Send(term=term):
+                    yield (at(left, child), at(right, child)), frozenset([(ground(left, term), ground(right, term))])
+                case Create(variable):
+                    new = ((variable, Const(f"{variable.name}@{left.label}", variable.sort)),)
+                    yield (at(left, child, new), at(right, child, new)), frozenset()
+                case Guard("equal", one, other):
+                    assert other is not None
+                    outcomes = {ground(s, one) is ground(s, other) for s in (left, right)}
+                    if len(outcomes) == 2:
+                        raise Different(f"a comparison in {left.machine.role.name}")
+                    if outcomes == {True}:
+                        yield (at(left, child), at(right, child)), frozenset()
+                case Guard():
+                    raise NotImplementedError(step.test)
+                case _:
+                    yield (at(left, child), at(right, child)), frozenset()
+
+    def received(
+        self, left: Session, right: Session, child: int, pattern: Term, world: Twins, frames: Frames
+    ) -> Iterator[tuple[Session, Session]]:
+        bound = {variable for variable, _ in left.values}
+        free = [variable for variable in pattern.variables if variable not in bound]
+        for chosen in combinations(*(leaves(variable.sort, world) for variable in free)):
+            moved = at(left, child, tuple(zip(free, chosen, strict=True)))
+            for message in frames.beside(ground(moved, pattern)):
+                values: dict[Var, Term] = {}
+                if not match(ground(right, pattern), message, values):
+                    raise Different(f"{left.machine.role.name} receives {ground(moved, pattern)} and not {message}")
+                yield moved, at(right, child, tuple((variable, values[variable]) for variable in free))
+
+
+def ground(session: Session, term: Term) -> Term:
+    """A term with the session's values, the exponents of shared secrets in one order."""
+
+    def go(part: Term) -> Term:
+        inside = rebuild(part, go)
+        if isinstance(inside, App) and inside.function == "dh" and not inside.variables:
+            return product(*inside.arguments)
+        return inside
+
+    return go(session.ground(term))
+
+
+def at(session: Session, state: int, more: tuple[tuple[Var, Term], ...] = ()) -> Session:
+    return Session(session.label, session.machine, state, (*session.values, *more))
+
+
+def leaves(sort: str, world: Twins) -> list[Term]:
+    if sort == NAME:
+        return [Const(name, NAME) for name in NAMES]
+    made = [
+        value for left, _ in world.sessions for _, value in left.values
+        if isinstance(value, Const) and value.sort == sort
+    ]  # fmt: skip
+    return list(dict.fromkeys([Const(ATTACKER, sort), *made]))
