@@ -39,7 +39,7 @@ def write(pytester: pytest.Pytester, name: str, text: str) -> None:
 
 
 def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return pytester.runpytest_inprocess(*LOADED, "-p", "no:cacheprovider", *arguments)
+    return pytester.runpytest_inprocess(*LOADED, "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments)
 
 
 class TestCollection:
@@ -180,7 +180,7 @@ class TestOptions:
 class TestCompany:
     def test_processes_of_xdist_share_the_claims(self, project: pytest.Pytester) -> None:
         write(project, "more.flow", starting_spec("more") + WRONG.replace("wrong", "lost"))
-        result = project.runpytest_subprocess(*LOADED, "-n", "2")
+        result = project.runpytest_subprocess(*LOADED, "-p", "no:hypothesispytest", "-n", "2")
         result.assert_outcomes(passed=12, failed=1)
         result.stdout.fnmatch_lines(["more.lost: attack (expected to hold)"])
 
