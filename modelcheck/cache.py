@@ -1,209 +1,211 @@
-"""Verdicts of earlier runs, under a key of everything that they depend on.
+"""Verdicts of earlier runs, kept in the user's cache under a hash of everything that they depend on.
 
-A verdict depends on the texts of the specs, the claim, the options and the program itself, so the key is a hash of these;
-whatever changes finds no entry. Entries are written atomically, and one that cannot be read is as good as none.
+A claim's verdict depends on the text of its protocol and of those that this text names, on the options, and on the
+program. Entries are JSON with their own hash in front: whoever can write to the cache can lie about verdicts, but not
+run code, and an entry that is damaged is one that is not there.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from shutil import rmtree
+from time import time
 from typing import Any
 
-from modelcheck import __version__
+from modelcheck import __version__, resources
 from modelcheck.files import write_atomically
 from modelcheck.options import Options
-from modelcheck.resources import cache_folder
-from modelcheck.verdict import (
-    Attack,
-    AttackSession,
-    AttackStep,
-    BoundedSearch,
-    ClaimResult,
-    Holds,
-    NotSupported,
-    PossibleDifference,
-    Undecided,
-    Vacuous,
-    Verdict,
-)
+from modelcheck.plain import NotPlain, from_plain, to_plain
+from modelcheck.verdict import BoundedSearch, ClaimResult, InternalError, Undecided
 
-DEFINED = re.compile(r"^\s*(?:protocol|variant|compose)\s+([A-Za-z_][\w.]*)", re.MULTILINE)
-INCLUDED = re.compile(r'^\s*include\s+"([^"\n]+)"', re.MULTILINE)
-WORD = re.compile(r"[A-Za-z_][\w.]*")
+UNUSED = 30 * 24 * 3600
+"""Seconds after which the verdicts of another version of the program are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A claim of a run: where it stands, and the key of its verdict."""
+
+    file: str
+    protocol: str
+    claim: str
+    line: int
+    column: int
+    key: str
+    source: str
+    """Hash of the file's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a reader of a protocol's verdicts should know."""
+
+    protocol: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Included:
+    """A file that was read although it was not named, and the hash of its text."""
+
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The claims that some files have, in their order."""
+
+    claims: tuple[Planned, ...]
+    notes: tuple[Note, ...]
+    included: tuple[Included, ...]
+
+
+def digest(*parts: Any) -> str:
+    """Return a hash of JSON values: equal for equal values, in every process."""
+    return sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @cache
-def program_hash() -> str:
-    """Return a hash of the program's own files, so that another version of an engine never meets old verdicts."""
+def program() -> str:
+    """Return a hash of the program: its sources, its grammar, and the versions of what it is built on."""
     folder = Path(__file__).parent
-    found = sha256(__version__.encode())
-    grammars = (folder / "grammars", folder.parent / "grammars")
-    for path in sorted([*folder.rglob("*.py"), *(p for g in grammars for p in g.glob("*.lark"))]):
-        found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()
+    sources = {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py"))}
+    return digest(
+        __version__, sources, resources.grammar_text("flow"), [_version(n) for n in ("z3-solver", "lark", "networkx")]
+    )
 
 
-def texts_with_includes(files: Sequence[Path]) -> dict[Path, str]:
-    """Return the texts of spec files and of what they include, by resolved path; files that cannot be read are left out."""
-    found: dict[Path, str] = {}
-    todo = [path.resolve() for path in files]
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def text_closure(texts: Mapping[str, str], protocol: str) -> dict[str, str]:
+    """Return the text of a protocol and of all that it names, directly or not.
+
+    A protocol depends on others only by naming them, so every name that occurs in a text counts, wherever it stands.
+
+    >>> sorted(text_closure({"a": "protocol a", "b": "variant b of a", "c": "protocol c"}, "b"))
+    ['a', 'b']
+    """
+    found: dict[str, str] = {}
+    todo = [protocol]
     while todo:
-        path = todo.pop()
-        if path in found or path.suffix != ".flow":
-            continue
-        with suppress(OSError, UnicodeDecodeError):
-            found[path] = path.read_text(encoding="utf-8-sig")
-            todo += [(path.parent / name).resolve() for name in INCLUDED.findall(found[path])]
-    return found
+        name = todo.pop()
+        found[name] = texts[name]
+        todo += [other for other in texts if other not in found and other not in todo and other in texts[name]]
+    return dict(sorted(found.items()))
 
 
-def related(texts: Mapping[Path, str], file: Path) -> tuple[Path, ...]:
-    """Return the files on which a file's protocols may depend: those that define a name which occurs in it, and so on."""
-    defined: dict[str, list[Path]] = {}
-    for path, text in texts.items():
-        for name in DEFINED.findall(text):
-            defined.setdefault(name, []).append(path)
-    found: dict[Path, None] = {}
-    todo = [file]
-    while todo:
-        path = todo.pop()
-        if path not in found and path in texts:
-            found[path] = None
-            words = set(WORD.findall(texts[path]))
-            todo += [other for name in sorted(words & defined.keys()) for other in defined[name]]
-            todo += [(path.parent / name).resolve() for name in INCLUDED.findall(texts[path])]
-    return tuple(sorted(found))
-
-
-def key_of(texts: Mapping[Path, str], files: Sequence[Path], what: Sequence[str], options: Options) -> str:
-    """Return the key of an entry: ``what`` for the texts of ``files`` under the options."""
-    settings = {name: value for name, value in asdict(options).items() if name != "timeout"}
-    parts = [program_hash(), json.dumps(settings, sort_keys=True), *what]
-    parts += [f"{path.name}\0{texts[path]}" for path in sorted(files)]
-    return sha256("\1".join(parts).encode()).hexdigest()
-
-
-def run_key(files: Sequence[Path], pattern: str | None, options: Options) -> str:
-    """Return the key of a whole run over spec files."""
-    texts = texts_with_includes(files)
-    names = [str(path) for path in files]
-    return key_of(texts, tuple(texts), ("run", pattern or "", *names), options)
+def claim_key(closure: Mapping[str, str], protocol: str, claim: str, options: Options) -> str:
+    """Return the key of a claim's verdict; time is no part of it, since no verdict that ran out of time is kept."""
+    settings = asdict(options) | {"timeout": None}
+    return digest(program(), settings, dict(closure), protocol, claim)
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictCache:
-    """A folder of entries."""
+    """The entries of this version of the program in a folder; one that cannot be read or written costs time only."""
 
     folder: Path
 
-    def get(self, key: str) -> ClaimResult | None:
-        """Return the result under a key, marked as cached, or None."""
-        entry = self._read(key)
-        return None if entry is None else _restored(entry)
-
-    def put(self, key: str, result: ClaimResult, evidence: str | None) -> None:
-        """Keep a result that another run would come to as well, with its evidence."""
-        if isinstance(result.verdict, Holds | Attack | BoundedSearch | PossibleDifference | Vacuous | NotSupported):
-            with suppress(OSError):
-                if evidence is not None:
-                    write_atomically(self._path(key, "evidence"), zlib.compress(evidence.encode(), 1))
-                write_atomically(self._path(key, "json"), json.dumps(_stored(result)))
-
-    def evidence(self, key: str) -> str | None:
-        """Return the evidence under a key, or None."""
+    def result(self, planned: Planned) -> ClaimResult | None:
+        """Return the kept result of a claim, as one that stands where this claim stands; None if there is none."""
+        plain = self._read(f"{planned.key}.json")
         try:
-            return zlib.decompress(self._path(key, "evidence").read_bytes()).decode()
-        except (OSError, zlib.error, UnicodeDecodeError):
+            found = from_plain(ClaimResult, plain)
+        except NotPlain:
             return None
+        if (found.protocol, found.claim) != (planned.protocol, planned.claim):
+            return None
+        fields = {name: getattr(found, name) for name in ClaimResult.__dataclass_fields__}
+        here = {"file": planned.file, "line": planned.line, "column": planned.column, "cached": True}
+        return ClaimResult(**(fields | here))
 
-    def get_all(self, key: str) -> tuple[list[ClaimResult], dict[str, list[str]]] | None:
-        """Return the results of a whole run and the notes on its protocols, or None."""
-        entry = self._read(key)
-        if entry is None:
-            return None
+    def evidence(self, planned: Planned) -> str | None:
+        """Return the kept evidence of a claim, as evidence about the file in which it stands now; None if there is none."""
         try:
-            results = [_restored(one) for one in entry["results"]]
-            return [one for one in results if one is not None], dict(entry["notes"])
-        except (KeyError, TypeError):
+            packed = (self._home() / f"{planned.key}.evidence").read_bytes()
+            found = json.loads(zlib.decompress(packed))
+        except (OSError, ValueError, zlib.error):
+            return None
+        return json.dumps(found | {"source": planned.source}, separators=(",", ":"))
+
+    def keep(self, key: str, result: ClaimResult, evidence: str | None, *, timed: bool) -> None:
+        """Write a result and its evidence, unless another run could decide better: no mistakes, nothing cut off by time."""
+        cut_off = isinstance(result.verdict, Undecided | BoundedSearch) and timed
+        if cut_off or isinstance(result.verdict, InternalError):
+            return
+        with suppress(NotPlain, OSError):
+            plain = to_plain(result)
+            if evidence is not None:
+                self._write(f"{key}.evidence", zlib.compress(evidence.encode(), 1))
+            self._write(f"{key}.json", _sealed(plain))
+
+    def plan(self, key: str) -> Plan | None:
+        """Return the kept plan of a run, None if there is none."""
+        try:
+            return from_plain(Plan, self._read(f"{key}.plan.json"))
+        except NotPlain:
             return None
 
-    def put_all(self, key: str, results: Sequence[ClaimResult], notes: Mapping[str, Sequence[str]]) -> None:
-        """Keep the results of a whole run whose claims are all decided."""
-        if all(
-            isinstance(r.verdict, Holds | Attack | BoundedSearch | PossibleDifference | Vacuous | NotSupported)
-            for r in results
-        ):
-            entry = {
-                "results": [_stored(one) for one in results],
-                "notes": {name: list(n) for name, n in notes.items()},
-            }
-            with suppress(OSError):
-                write_atomically(self._path(key, "json"), json.dumps(entry))
+    def keep_plan(self, key: str, plan: Plan) -> None:
+        """Write the plan of a run."""
+        with suppress(OSError):
+            self._write(f"{key}.plan.json", _sealed(to_plain(plan)))
 
     def clear(self) -> int:
-        """Delete all entries and return how many files there were."""
-        entries = list(self.folder.glob("*/*.json")) + list(self.folder.glob("*/*.evidence"))
+        """Delete all entries, those of other versions of the program too, and return how many files there were."""
+        entries = [path for kind in ("json", "evidence") for path in self.folder.glob(f"*/*.{kind}")]
         for path in entries:
             path.unlink(missing_ok=True)
+        for home in [*self.folder.glob("*"), self.folder]:
+            with suppress(OSError):
+                home.rmdir()
         return len(entries)
 
-    def _path(self, key: str, kind: str) -> Path:
-        return self.folder / key[:2] / f"{key}.{kind}"
+    def _home(self) -> Path:
+        return self.folder / program()[:32]
 
-    def _read(self, key: str) -> dict[str, Any] | None:
+    def _read(self, name: str) -> Any:
         try:
-            found = json.loads(self._path(key, "json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            seal, _, body = (self._home() / name).read_text(encoding="utf-8").partition("\n")
+            return json.loads(body) if seal == sha256(body.encode()).hexdigest() else None
+        except (OSError, ValueError, RecursionError):
             return None
-        return found if isinstance(found, dict) else None
+
+    def _write(self, name: str, content: str | bytes) -> None:
+        home = self._home()
+        if not home.is_dir():
+            self._forget()
+        write_atomically(home / name, content)
+
+    def _forget(self) -> None:
+        """Remove what other versions of the program kept and nobody has added to for long."""
+        with suppress(OSError):
+            for old in self.folder.iterdir():
+                if old.is_dir() and time() - old.stat().st_mtime > UNUSED:
+                    rmtree(old, ignore_errors=True)
+
+
+def _sealed(plain: Any) -> str:
+    """Return JSON values as text behind a hash of it, by which damage is noticed."""
+    body = json.dumps(plain)
+    return f"{sha256(body.encode()).hexdigest()}\n{body}"
 
 
 def user_cache() -> VerdictCache | None:
     """Return the user's cache of verdicts, None if this user has no place for one."""
-    folder = cache_folder()
+    folder = resources.cache_folder()
     return None if folder is None else VerdictCache(folder / "verdicts")
-
-
-KINDS = {
-    one.__name__: one for one in (Holds, Attack, BoundedSearch, PossibleDifference, Vacuous, NotSupported, Undecided)
-}
-
-
-def _stored(result: ClaimResult) -> dict[str, Any]:
-    verdict = result.verdict
-    if isinstance(verdict, Holds):
-        verdict = replace(verdict, evidence=verdict.evidence if isinstance(verdict.evidence, tuple) else None)
-    return {**asdict(replace(result, verdict=verdict)), "kind_of_verdict": type(verdict).__name__}
-
-
-def _restored(entry: dict[str, Any]) -> ClaimResult | None:
-    try:
-        fields = dict(entry)
-        kind = KINDS[fields.pop("kind_of_verdict")]
-        verdict = _verdict(kind, fields["verdict"])
-        fields |= {"verdict": verdict, "cached": True}
-        fields |= {name: tuple(fields[name]) for name in ("assumptions", "sources")}
-        return ClaimResult(**fields)
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _verdict(kind: type[Any], fields: dict[str, Any]) -> Verdict:
-    if kind is Attack:
-        sessions = tuple(AttackSession(**{**s, "names": tuple(s["names"])}) for s in fields["sessions"])
-        steps = tuple(
-            AttackStep(**{**s, **{name: tuple(s[name]) for name in ("receives", "sends", "terms")}})
-            for s in fields["steps"]
-        )
-        return Attack(sessions, steps, fields["conclusion"])
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-    found: Verdict = kind(**plain)
-    return found

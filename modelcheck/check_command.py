@@ -15,7 +15,7 @@ import click
 from modelcheck.options import Options
 
 if TYPE_CHECKING:
-    from modelcheck.cache import VerdictCache
+    from modelcheck.cache import Planned, VerdictCache
     from modelcheck.pipeline import ClaimTask
     from modelcheck.render.progress import Bar
     from modelcheck.render.report import Style
@@ -36,49 +36,31 @@ class Run:
     evidence: Path | None = None
     total: int = 0
     done: list[ClaimResult] = field(default_factory=list)
-    notes: dict[str, list[str]] = field(default_factory=dict)
+    notes: dict[str, Sequence[str]] = field(default_factory=dict)
     """What a reader should know of each protocol."""
 
     def results(self, running: Running | None = None) -> Iterator[ClaimResult]:
         """Yield each claim's result as soon as it is there, in the order of the claims."""
-        from modelcheck.cache import run_key
+        from modelcheck.checking import Request, check_all, prepare
 
-        whole = self.cache if self.evidence is None else None
-        key = run_key(self.files, self.pattern, self.options) if whole is not None else ""
-        known = whole.get_all(key) if whole is not None else None
-        if known is not None:
-            found, self.notes = known
-            self.total = len(found)
-            for result in found:
-                self.done.append(result)
-                yield result
-            return
-        yield from self._checked(running)
-        if whole is not None and self.done:
-            whole.put_all(key, self.done, self.notes)
-
-    def _checked(self, running: Running | None) -> Iterator[ClaimResult]:
-        from modelcheck.checking import Plan, check_all
-        from modelcheck.pipeline import open_library, select_claims, warnings_of
-
-        library = open_library(self.files)
-        tasks = select_claims(library, self.files, self.pattern)
-        if self.pattern is not None and not tasks:
-            say_unknown_claim(self.pattern, select_claims(library, self.files, None))
-        self.total = len(tasks)
-        plan = Plan(self.files, self.pattern, self.options, self.jobs, self.cache, self.evidence)
-        for result, task in zip(check_all(plan, tasks, running), tasks, strict=True):
-            if result.protocol not in self.notes:
-                self.notes[result.protocol] = list(warnings_of(task))
+        request = Request(self.options, self.jobs, self.cache, self.evidence)
+        prepared = prepare(self.files, request)
+        if self.pattern is not None:
+            every, prepared = prepared, prepared.only(self.pattern)
+            if not prepared.claims:
+                say_unknown_claim(self.pattern, every.claims)
+        self.total = len(prepared.claims)
+        for result in check_all(prepared, request, running):
+            self.notes[result.protocol] = prepared.notes_of(result.protocol)
             self.done.append(result)
             yield result
 
 
-def say_unknown_claim(pattern: str, tasks: Sequence[ClaimTask]) -> None:
+def say_unknown_claim(pattern: str, claims: Sequence[ClaimTask | Planned]) -> None:
     """Say on standard error that no claim has this label, and which one may be meant."""
     from modelcheck.diagnostics import did_you_mean
 
-    labels = [label for task in tasks for label in (task.claim, f"{task.protocol}.{task.claim}")]
+    labels = [label for one in claims for label in (one.claim, f"{one.protocol}.{one.claim}")]
     hint = did_you_mean(pattern, labels) or "`modelcheck check` without --claim lists them all"
     click.echo(f"error: no claim is called `{pattern}`; {hint}", err=True)
 

@@ -1,204 +1,351 @@
-"""Checking many claims: one after the other or in several processes, with the verdicts of earlier runs.
-
-Results come in the order of the claims. A claim that goes wrong, or whose process dies, takes no other with it.
-"""
+"""Runs of many claims: what is known from earlier runs is looked up, the rest is decided here or in processes."""
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from hashlib import sha256
 from pathlib import Path
 from time import monotonic
+from typing import assert_never
 
-from modelcheck.cache import VerdictCache, key_of, related, texts_with_includes
+from modelcheck import pipeline
+from modelcheck.cache import (
+    Included,
+    Note,
+    Plan,
+    Planned,
+    VerdictCache,
+    claim_key,
+    digest,
+    program,
+    text_closure,
+)
 from modelcheck.crash import write_crash
+from modelcheck.diagnostics import SpecRejected
+from modelcheck.engine.evidence import Certificate
 from modelcheck.files import write_atomically
 from modelcheck.options import Options
-from modelcheck.pipeline import ClaimTask, check_claim, evidence_text, open_library, select_claims, skipped
-from modelcheck.verdict import ClaimResult, Holds, InternalError
-
-Running = Callable[[Sequence[str]], None]
-"""Called with the claims that are being checked whenever these change."""
+from modelcheck.pipeline import ClaimTask, Library, check_claim
+from modelcheck.protocol.model import Protocol
+from modelcheck.source import Source
+from modelcheck.syntax.load import read_source
+from modelcheck.verdict import ClaimResult, Holds, InternalError, Undecided
+from modelcheck.workers import Outcome, Pool
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to check and how."""
+class Request:
+    """How the claims of a run are to be decided."""
 
-    files: tuple[Path, ...]
-    pattern: str | None
-    options: Options
+    options: Options = field(default_factory=Options)
     jobs: int = 1
     cache: VerdictCache | None = None
-    evidence: Path | None = None
-    """The folder into which the evidence of proofs goes."""
+    evidence_folder: Path | None = None
+    """Where the evidence of each proof is written to, if anywhere."""
 
 
 @dataclass(slots=True)
-class Checker:
-    """Checks single claims by a plan."""
+class Prepared:
+    """The claims of some files; the files are resolved against each other when a claim has to be decided."""
 
-    plan: Plan
-    deadline: float | None
-    _texts: Mapping[Path, str] = field(default_factory=dict)
-    _related: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
+    files: tuple[Path, ...]
+    claims: tuple[Planned, ...]
+    notes: tuple[Note, ...]
+    _sources: dict[Path, Source]
+    _library: Library | None = field(default=None, repr=False)
 
-    def check(self, task: ClaimTask) -> ClaimResult:
-        """Return the result of a claim, from the cache if it is there; whatever goes wrong is a result too."""
-        try:
-            return self._check(task)
-        except Exception:  # noqa: BLE001 (a mistake of ours in one claim is reported as such, the others go on)
-            return crashed(task, traceback.format_exc())
+    def only(self, pattern: str) -> Prepared:
+        """Return the claims with a label, or with ``protocol.label``."""
+        wanted = tuple(one for one in self.claims if pattern in (one.claim, f"{one.protocol}.{one.claim}"))
+        return replace(self, claims=wanted)
 
-    def _check(self, task: ClaimTask) -> ClaimResult:
-        cache = self.plan.cache
-        key = self._key(task) if cache is not None else ""
-        if cache is not None and (known := cache.get(key)) is not None:
-            self._save(task, known, cache.evidence(key) if self.plan.evidence is not None else None)
-            return replace(known, file=task.file)
-        if self.deadline is not None and monotonic() > self.deadline:
-            return skipped(task, self.plan.options.timeout)
-        result = check_claim(task, self.plan.options, self.deadline)
-        wanted = cache is not None or self.plan.evidence is not None
-        evidence = evidence_text(result) if wanted else None
-        if cache is not None:
-            cache.put(key, result, evidence)
-        self._save(task, result, evidence)
-        return _light(result)
+    def notes_of(self, protocol: str) -> tuple[str, ...]:
+        """Return what a reader of a protocol's verdicts should know."""
+        return next((note.sentences for note in self.notes if note.protocol == protocol), ())
 
-    def _save(self, task: ClaimTask, result: ClaimResult, evidence: str | None) -> None:
-        if self.plan.evidence is not None and evidence is not None and isinstance(result.verdict, Holds):
-            write_atomically(self.plan.evidence / f"{task.protocol}.{task.claim}.json", evidence)
+    def library(self) -> Library:
+        """Return the resolved protocols, of the texts that the plan was made for."""
+        if self._library is None:
+            self._library = pipeline.open_library(self.files, self._sources)
+            self._sources |= _by_path(self._library)
+        return self._library
 
-    def _key(self, task: ClaimTask) -> str:
-        if not self._texts:
-            self._texts = texts_with_includes(self.plan.files)
-        file = Path(task.file).resolve()
-        if file not in self._related:
-            self._related[file] = related(self._texts, file)
-        return key_of(self._texts, self._related[file], ("claim", task.protocol, task.claim), self.plan.options)
+    def texts(self) -> dict[Path, Source]:
+        """Return every text that was read, by its resolved path."""
+        self.library()
+        return self._sources
 
 
-def _light(result: ClaimResult) -> ClaimResult:
-    """Return a result without its invariant, which is large and of no use to reports."""
-    if isinstance(result.verdict, Holds) and not isinstance(result.verdict.evidence, tuple):
-        return replace(result, verdict=replace(result.verdict, evidence=None))
-    return result
+def prepare(files: Sequence[Path], request: Request) -> Prepared:
+    """Return the claims of some files with the keys of their verdicts, from an earlier run if nothing has changed.
 
-
-def crashed(task: ClaimTask, why: str) -> ClaimResult:
-    """Return the result of a claim on which the program made a mistake; what is needed to report it is in a file."""
-    path = write_crash(f"{task.file}: {task.protocol}.{task.claim}\n\n{why}")
-    last = why.strip().splitlines()[-1] if why.strip() else "the process ended"
-    verdict = InternalError(last, path)
-    return replace(skipped(task, 0.0), verdict=verdict)
-
-
-def check_all(plan: Plan, tasks: Sequence[ClaimTask], running: Running | None = None) -> Iterator[ClaimResult]:
-    """Yield the results of the claims in their order; closing the iterator stops everything."""
-    timeout = plan.options.timeout
-    deadline = None if timeout is None else monotonic() + timeout
-    tell = running or _silent
-    if plan.jobs > 1 and len(tasks) > 1:
-        yield from _Pool(plan, tasks, deadline, tell).results()
-        return
-    checker = Checker(plan, deadline)
-    for task in tasks:
-        tell((f"{task.protocol}.{task.claim}",))
-        yield checker.check(task)
-
-
-def _silent(names: Sequence[str]) -> None:
-    """Tell nobody."""
-
-
-# ------------------------------------------------------------------------------------------------ processes
-
-
-def _work(connection: Connection, plan: Plan, deadline: float | None) -> None:
-    """Check the claims whose numbers come over the connection until it is closed; the parent is the one to interrupt."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    tasks = select_claims(open_library(plan.files), plan.files, plan.pattern)
-    checker = Checker(plan, deadline)
+    Raises SpecRejected with everything that is wrong with the files.
+    """
+    found = tuple(files)
     try:
-        while True:
-            connection.send(checker.check(tasks[connection.recv()]))
-    except EOFError:
-        return
+        sources = {path.resolve(): read_source(path) for path in found}
+    except SpecRejected:
+        sources = {}  # opening the library says of all files what is wrong
+    key = _plan_key(found, sources, request.options)
+    if request.cache is not None and len(sources) == len({path.resolve() for path in found}):
+        known = request.cache.plan(key)
+        if known is not None and (more := _unchanged(known)) is not None:
+            return Prepared(found, known.claims, known.notes, sources | more)
+    library = pipeline.open_library(found, sources)
+    plan = _plan(library, found, request.options)
+    if request.cache is not None:
+        request.cache.keep_plan(key, plan)
+    return Prepared(found, plan.claims, plan.notes, _by_path(library), library)
 
 
-@dataclass(slots=True, eq=False)
-class _Worker:
-    process: BaseProcess
-    connection: Connection
-    task: int | None = None
+def prepare_protocol(library: Library, protocol: Protocol, request: Request) -> Prepared:
+    """Return the claims of one protocol of a library that is open."""
+    files = (Path(protocol.span.source.path),)
+    plan = _plan(library, files, request.options)
+    claims = tuple(one for one in plan.claims if one.protocol == protocol.name)
+    return Prepared(files, claims, plan.notes, _by_path(library), library)
 
 
-class _Pool:
-    """Processes that check claims; one that dies is replaced and its claim reported."""
+def _plan_key(files: Sequence[Path], sources: dict[Path, Source], options: Options) -> str:
+    texts = [
+        (str(path), str(path.resolve()), sources[path.resolve()].text) for path in files if path.resolve() in sources
+    ]
+    return digest(program(), claim_key({}, "", "", options), texts)
 
-    def __init__(self, plan: Plan, tasks: Sequence[ClaimTask], deadline: float | None, running: Running) -> None:
-        self.plan, self.tasks, self.deadline, self.running = plan, tasks, deadline, running
-        self.context = multiprocessing.get_context("spawn")
-        self.waiting = list(range(len(tasks)))[::-1]
-        self.done: dict[int, ClaimResult] = {}
-        self.workers: list[_Worker] = []
 
-    def results(self) -> Iterator[ClaimResult]:
-        """Yield the results in the order of the claims."""
+def _by_path(library: Library) -> dict[Path, Source]:
+    return {Path(source.path).resolve(): source for source in library.sources}
+
+
+def _unchanged(plan: Plan) -> dict[Path, Source] | None:
+    """Return the texts that files include, None if they are not as they were."""
+    found = {}
+    for one in plan.included:
         try:
-            for _ in range(min(self.plan.jobs, len(self.tasks))):
-                self.give(self.start())
-            for number in range(len(self.tasks)):
-                while number not in self.done:
-                    self.collect()
-                yield self.done.pop(number)
-        finally:
-            self.stop()
+            source = read_source(Path(one.path))
+        except SpecRejected:
+            return None
+        if digest(source.text) != one.digest:
+            return None
+        found[Path(one.path).resolve()] = source
+    return found
 
-    def start(self) -> _Worker:
-        """Return a new worker."""
-        here, there = self.context.Pipe()
-        process = self.context.Process(target=_work, args=(there, self.plan, self.deadline), daemon=True)
-        process.start()
-        there.close()
-        worker = _Worker(process, here)
-        self.workers.append(worker)
-        return worker
 
-    def give(self, worker: _Worker) -> None:
-        """Give a worker the next claim, if there is one."""
-        worker.task = self.waiting.pop() if self.waiting else None
-        if worker.task is not None:
-            worker.connection.send(worker.task)
-        busy = [self.tasks[w.task] for w in self.workers if w.task is not None]
-        self.running([f"{task.protocol}.{task.claim}" for task in busy])
+def _plan(library: Library, files: Sequence[Path], options: Options) -> Plan:
+    tasks = pipeline.select_claims(library, files)
+    first = {task.protocol: task for task in reversed(tasks)}
+    closures = {protocol: text_closure(library.texts, protocol) for protocol in first}
+    claims = []
+    for task in tasks:
+        line, column = task.what.span.source.position(task.what.span.start)
+        key = claim_key(closures[task.protocol], task.protocol, task.claim, options)
+        source = sha256(task.owner.span.source.text.encode()).hexdigest()
+        claims.append(Planned(task.file, task.protocol, task.claim, line, column, key, source))
+    named = {path.resolve() for path in files}
+    included = tuple(
+        Included(source.path, digest(source.text)) for path, source in _by_path(library).items() if path not in named
+    )
+    notes = tuple(Note(protocol, pipeline.warnings_of(first[protocol])) for protocol in sorted(first))
+    return Plan(tuple(claims), notes, included)
 
-    def collect(self) -> None:
-        """Wait until a worker has a result or has died."""
-        busy = [worker for worker in self.workers if worker.task is not None]
-        for ready in wait([worker.connection for worker in busy]):
-            worker = next(w for w in busy if w.connection is ready)
-            assert worker.task is not None
-            try:
-                self.done[worker.task] = worker.connection.recv()
-            except (EOFError, OSError):
-                worker.process.join()
-                why = f"its process ended with exit code {worker.process.exitcode}"
-                self.done[worker.task] = crashed(self.tasks[worker.task], why)
-                self.workers.remove(worker)
-                worker = self.start()
-            self.give(worker)
 
-    def stop(self) -> None:
-        """End all workers."""
-        for worker in self.workers:
-            worker.process.terminate()
-        for worker in self.workers:
-            worker.process.join()
-            worker.connection.close()
+# ------------------------------------------------------------------------------------------------ deciding
+
+
+def check_all(
+    prepared: Prepared, request: Request, watch: Callable[[Sequence[str]], None] | None = None
+) -> Iterator[ClaimResult]:
+    """Yield the result of every claim in the order of the specs, as soon as it and those before it are there.
+
+    ``watch`` is told which claims are being decided. When interrupted, results that wait for their turn come before the
+    interruption goes on. Raises OSError if evidence cannot be written.
+    """
+    done = _known(prepared, request)
+    missing = [index for index in range(len(prepared.claims)) if index not in done]
+    next_one = 0
+    stream = _decided(prepared, request, missing, watch)
+    try:
+        while next_one < len(prepared.claims):
+            while next_one not in done:
+                index, result = next(stream)
+                done[index] = result
+            next_one += 1
+            yield done[next_one - 1]
+    except KeyboardInterrupt:
+        yield from (done[index] for index in sorted(done) if index >= next_one)
+        raise
+    finally:
+        stream.close()
+
+
+def _known(prepared: Prepared, request: Request) -> dict[int, ClaimResult]:
+    """Return the results of earlier runs, by the claim's place; their evidence is written if it is asked for."""
+    found: dict[int, ClaimResult] = {}
+    for index, planned in enumerate(prepared.claims):
+        result = request.cache.result(planned) if request.cache is not None else None
+        if result is None:
+            continue
+        if request.evidence_folder is not None and _has_evidence(result):
+            assert request.cache is not None
+            evidence = request.cache.evidence(planned)
+            if evidence is None:
+                continue
+            _save(request.evidence_folder, planned, evidence)
+        found[index] = result
+    return found
+
+
+def _has_evidence(result: ClaimResult) -> bool:
+    """Return whether a kept result is a proof by invariants; those of honest runs have the paths for evidence."""
+    return isinstance(result.verdict, Holds) and result.verdict.evidence is None
+
+
+def _decided(
+    prepared: Prepared, request: Request, indices: Sequence[int], watch: Callable[[Sequence[str]], None] | None
+) -> Generator[tuple[int, ClaimResult], None, None]:
+    """Yield results as soon as they are there, each with its claim's place."""
+    if not indices:
+        return
+    library = prepared.library()
+    tasks = _tasks(library, prepared.files)
+    deadline = None if request.options.timeout is None else monotonic() + request.options.timeout
+
+    def task_of(index: int) -> ClaimTask:
+        planned = prepared.claims[index]
+        return tasks[planned.protocol, planned.claim]
+
+    def named(running: tuple[int, ...]) -> None:
+        if watch is not None:
+            watch(tuple(f"{prepared.claims[index].protocol}.{prepared.claims[index].claim}" for index in running))
+
+    outcomes = (
+        _one_by_one(prepared, request, indices, deadline, named, task_of)
+        if min(request.jobs, len(indices)) < 2
+        else _in_processes(prepared, request, indices, deadline, named)
+    )
+    try:
+        for outcome in outcomes:
+            planned = prepared.claims[outcome.index]
+            decided = _outcome(task_of(outcome.index), outcome, request.options)
+            if request.evidence_folder is not None and decided.evidence is not None:
+                _save(request.evidence_folder, planned, decided.evidence)
+            yield outcome.index, decided.result
+    finally:
+        outcomes.close()
+
+
+def _tasks(library: Library, files: Sequence[Path]) -> dict[tuple[str, str], ClaimTask]:
+    return {(task.protocol, task.claim): task for task in pipeline.select_claims(library, files)}
+
+
+def _save(folder: Path, planned: Planned, evidence: str) -> None:
+    write_atomically(folder / f"{planned.protocol}.{planned.claim}.json", evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A result without the invariants, which are large, and their text if somebody wants it."""
+
+    result: ClaimResult
+    evidence: str | None = None
+
+
+def _outcome(task: ClaimTask, outcome: Outcome, options: Options) -> Decided:
+    """Return what became of a claim as a result."""
+    match outcome.what:
+        case "done":
+            assert isinstance(outcome.value, Decided)
+            return outcome.value
+        case "failed":
+            return Decided(crashed(task, outcome.value.rstrip().rpartition("\n")[2], outcome.value))
+        case "lost":
+            return Decided(crashed(task, outcome.value, outcome.value))
+        case "stopped":
+            return Decided(pipeline.result_of(task, Undecided("the time ran out (raise it with --timeout)")))
+        case "late":
+            reason = f"it was not started within {options.timeout:g} seconds"
+            return Decided(pipeline.result_of(task, Undecided(reason)))
+        case _:
+            assert_never(outcome.what)
+
+
+def crashed(task: ClaimTask, reason: str, trace: str) -> ClaimResult:
+    """Return the result of a claim on which the program made a mistake; what is needed to report it is in a file."""
+    path = write_crash(f"{task.file}: {task.protocol}.{task.claim}\n\n{trace}")
+    return pipeline.result_of(task, InternalError(reason, path))
+
+
+def _decide(task: ClaimTask, key: str, request: Request, deadline: float | None) -> Decided:
+    """Return the verdict on a claim, which is kept for later runs."""
+    result = check_claim(task, request.options, deadline)
+    wanted = request.cache is not None or request.evidence_folder is not None
+    evidence = pipeline.evidence_text(result) if wanted else None
+    if isinstance(result.verdict, Holds) and isinstance(result.verdict.evidence, Certificate):
+        result = replace(result, verdict=replace(result.verdict, evidence=None))
+    if request.cache is not None:
+        request.cache.keep(key, result, evidence, timed=deadline is not None)
+    return Decided(result, evidence if request.evidence_folder is not None else None)
+
+
+def _one_by_one(
+    prepared: Prepared, request: Request, indices: Sequence[int], deadline: float | None,
+    watch: Callable[[tuple[int, ...]], None], task_of: Callable[[int], ClaimTask],
+) -> Generator[Outcome, None, None]:  # fmt: skip
+    for index in indices:
+        if deadline is not None and monotonic() > deadline:
+            yield Outcome(index, "late", None)
+            continue
+        watch((index,))
+        try:
+            outcome = Outcome(index, "done", _decide(task_of(index), prepared.claims[index].key, request, deadline))
+        except Exception:  # noqa: BLE001 (a mistake with one claim is no reason to say nothing about the others)
+            outcome = Outcome(index, "failed", traceback.format_exc())
+        yield outcome
+
+
+# ------------------------------------------------------------------------------------------------ in processes
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What a worker needs to know from the start: the files, with the texts that they had when the run was planned."""
+
+    files: tuple[Path, ...]
+    sources: dict[Path, Source]
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A claim for a worker, and the seconds that are left for it."""
+
+    protocol: str
+    claim: str
+    key: str
+    seconds: float | None
+
+
+def _in_processes(
+    prepared: Prepared, request: Request, indices: Sequence[int], deadline: float | None,
+    watch: Callable[[tuple[int, ...]], None],
+) -> Generator[Outcome, None, None]:  # fmt: skip
+    def order(index: int) -> _Order:
+        planned = prepared.claims[index]
+        left = None if deadline is None else max(0.0, deadline - monotonic())
+        return _Order(planned.protocol, planned.claim, planned.key, left)
+
+    desk = _Desk(prepared.files, prepared.texts(), request)
+    yield from Pool(min(request.jobs, len(indices)), open_desk, desk, watch).run(indices, order, deadline)
+
+
+def open_desk(desk: _Desk) -> Callable[[_Order], Decided]:
+    """Return what a worker does with each order; the files are resolved once."""
+    tasks = _tasks(pipeline.open_library(desk.files, desk.sources), desk.files)
+
+    def work(order: _Order) -> Decided:
+        deadline = None if order.seconds is None else monotonic() + order.seconds
+        return _decide(tasks[order.protocol, order.claim], order.key, desk.request, deadline)
+
+    return work

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -57,6 +57,10 @@ class Library:
     files: tuple[Path, ...]
     protocols: tuple[Protocol, ...]
     warnings: tuple[Diagnostic, ...]
+    sources: tuple[Source, ...] = ()
+    """What was read: the files, and those they include."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """The text of every protocol, variant and composition, by its name."""
     _systems: dict[str, System] = field(default_factory=dict)
 
     def system(self, protocol: Protocol) -> System:
@@ -96,9 +100,13 @@ class ClaimTask:
         return self.what.name
 
 
-def open_library(files: Sequence[Path]) -> Library:
-    """Return the protocols of some files and of those they include; raise SpecRejected with everything that is wrong."""
+def open_library(files: Sequence[Path], known: Mapping[Path, Source] | None = None) -> Library:
+    """Return the protocols of some files and of those they include; raise SpecRejected with everything that is wrong.
+
+    Texts that are ``known``, by their resolved paths, are not read again.
+    """
     trees: dict[Path, tree.File] = {}
+    sources: dict[Path, Source] = {}
     found: list[Diagnostic] = []
     todo = [(path, None) for path in files]
     while todo:
@@ -107,7 +115,8 @@ def open_library(files: Sequence[Path]) -> Library:
         if key in trees:
             continue
         try:
-            trees[key] = parse(_read(path, included))
+            sources[key] = (known or {}).get(key) or _read(path, included)
+            trees[key] = parse(sources[key])
         except SpecRejected as rejected:
             found += rejected.diagnostics
             continue
@@ -121,7 +130,9 @@ def open_library(files: Sequence[Path]) -> Library:
     if found:
         raise SpecRejected(in_source_order(found))
     protocols = Resolver(trees.values()).all()
-    library = Library(tuple(files), protocols, ())
+    items = [item for file in trees.values() for item in file.items if not isinstance(item, tree.Include)]
+    texts = {item.name.text: item.span.text for item in items}
+    library = Library(tuple(files), protocols, (), tuple(sources.values()), texts)
     _project_all(library)
     return library
 
@@ -227,10 +238,11 @@ def check_claim(task: ClaimTask, options: Options, deadline: float | None = None
     audited = perf_counter()
     if proof is not None:
         verdict = _audited(task, proof, options, deadline)
-    return _result(task, verdict, seconds, perf_counter() - audited if proof is not None else 0.0)
+    return result_of(task, verdict, seconds, perf_counter() - audited if proof is not None else 0.0)
 
 
-def _result(task: ClaimTask, verdict: Verdict, seconds: float, audit_seconds: float) -> ClaimResult:
+def result_of(task: ClaimTask, verdict: Verdict, seconds: float = 0.0, audit_seconds: float = 0.0) -> ClaimResult:
+    """Return a verdict as the result of a claim."""
     claim = task.what
     line, column = claim.span.source.position(claim.span.start)
     return ClaimResult(
@@ -336,11 +348,6 @@ def attack_on(task: ClaimTask, options: Options) -> Attack | int:
 
 
 # ------------------------------------------------------------------------------------------------ around a claim
-
-
-def skipped(task: ClaimTask, timeout: float | None) -> ClaimResult:
-    """Return the result of a claim that was not started in time."""
-    return _result(task, Undecided(f"it was not started within {timeout:g} seconds"), 0.0, 0.0)
 
 
 def warnings_of(task: ClaimTask) -> tuple[str, ...]:

@@ -23,11 +23,10 @@ from sphinx.util.nodes import make_id, make_refnode
 
 from modelcheck import __version__
 from modelcheck.cache import user_cache
-from modelcheck.checking import Plan, check_all
+from modelcheck.checking import Request, check_all, prepare_protocol
 from modelcheck.diagnostics import SpecRejected, did_you_mean, render_diagnostic
 from modelcheck.diagram import Diagram, Kind, NoDiagram, Spec, draw, draw_attack, open_spec
 from modelcheck.options import Options
-from modelcheck.pipeline import select_claims
 from modelcheck.protocol.model import Protocol
 from modelcheck.pygments_lexer import FlowLexer
 from modelcheck.render.key_schedule import key_schedule
@@ -58,10 +57,8 @@ logger = getLogger(__name__)
 
 def verdicts(spec: Spec, protocol: Protocol, *, audit: bool, budget: int) -> tuple[ClaimResult, ...]:
     """Return the result of each claim of a protocol, those that the user's cache has from there."""
-    file = Path(protocol.span.source.path)
-    plan = Plan(spec.library.files, None, Options(audit=audit, budget=budget), cache=user_cache())
-    tasks = [task for task in select_claims(spec.library, [file]) if task.owner is protocol]
-    return tuple(check_all(plan, tasks))
+    request = Request(Options(audit=audit, budget=budget), cache=user_cache())
+    return tuple(check_all(prepare_protocol(spec.library, protocol, request), request))
 
 
 class diagram(nodes.General, nodes.Element):  # noqa: N801 (docutils names nodes like this)
