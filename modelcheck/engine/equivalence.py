@@ -47,8 +47,12 @@ def decide(system: System, claim: Claim, wanted: Observational, budget: Budget, 
 
     Raises BudgetExceeded, or :class:`Unsupported` if the comparison does not cover the protocol or the claim.
     """
-    bench = _Bench(system, claim, wanted)
     solver = Solver(budget)
+    if claim.expected == "attack":
+        early = _simply(_Bench(system, claim, wanted, 1), solver)
+        if early is not None:
+            return early
+    bench = _Bench(system, claim, wanted)
     whole = solver.solve(bench.case())
     done = [whole]
     if whole.goal is not None:
@@ -71,6 +75,15 @@ def decide(system: System, claim: Claim, wanted: Observational, budget: Budget, 
         if reason is not None:
             return Vacuous(reason)
     return Proof(tuple(done))
+
+
+def _simply(bench: _Bench, solver: Solver) -> Shown | None:
+    """Return a difference that is executed, found with few tests, None if there is none."""
+    for found in _derivations(solver.solve(bench.case()), solver.budget):
+        shown = bench.shown(*found)
+        if shown.seen is not None:
+            return shown
+    return None
 
 
 def _refined(solver: Solver, bench: _Bench, case: Case, budget: Budget) -> Solved | Shown:
@@ -171,7 +184,9 @@ class _Bench:
         return any(taken <= {state.index for state in self.star.machine.lineage(end.state)} for end in self.ends())
 
     def shown(self, solved: Solved, derivation: Derivation) -> Shown:
-        """Return a derived difference, executed on both sides if it can be."""
+        """Return a derived difference, executed on both sides if it can be: the replayer's attacker is active."""
+        if self.claim.passive:
+            return Shown(solved, None)
         states = {stance.state for point in self._moments() for stance in self.held.stances(point)}
         return Shown(solved, enacted(solved, derivation, self.tests, self._ground_keys(), states))
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from modelcheck.engine import equivalence, observations
 from modelcheck.engine.audit import Stage, audit
 from modelcheck.engine.boxes import Budget
 from modelcheck.engine.equivalence import _Bench, decide
@@ -204,3 +205,26 @@ def test_without_its_tests_the_comparison_would_prove_anything() -> None:
     assert len(case.goals) == len(case.words) > 0
     assert len(bench.case("everything").goals) == len(case.goals)
     assert check_claim(replace(task), FAST).verdict != Holds(False, 0)
+
+
+def test_a_passive_attacker_is_not_shown_doing_anything() -> None:
+    found = hello("n, server", attacker=" against a passive attacker")
+    assert isinstance(found, PossibleDifference)
+
+
+def test_without_first_checks_the_reaction_of_the_client_would_be_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comparison that only looked at whole messages would call the late nonce safe."""
+    late = "server, nonce, sign(signing(server), transcript)"
+    assert isinstance(esni(flight=late), Attack)
+    whole = observations.checked_parts
+    monkeypatch.setattr(observations, "checked_parts", lambda pattern, bound: list(whole(pattern, bound))[-1:])
+    assert isinstance(esni(flight=late), Holds)
+
+
+def test_without_the_attackers_tests_a_name_in_clear_would_be_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No role looks at the name: only the attacker's own comparison finds it."""
+    text = HELLO.format(hello="n, server", reply="m", attacker="")
+    anonymous = text.replace("role Server is server", "role Server")
+    assert isinstance(verdict(anonymous), Attack)
+    monkeypatch.setattr(equivalence, "attacker_tests", lambda clauses, exposures: ())
+    assert not isinstance(verdict(anonymous, Options(audit=False, vacuity=False)), Attack)
