@@ -286,7 +286,7 @@ def _told(
     assert left != right, "the solver's sizes do not make a difference"
     names = [sizes[wanted.subject.name] for sizes in found]
     steps = tuple(
-        AttackStep("session", "", f"{side}: `{wanted.subject}` is {side_name}, {name} bytes; "
+        AttackStep("attacker", "", f"{side}: `{wanted.subject}` is {side_name}, {name} bytes; "
                    f"{event.sender} sends {_listed(event)}, where {where} has {total} bytes", (), (), ())
         for side, side_name, name, total in zip(("left", "right"), wanted.sides, names, (left, right), strict=True)
     )  # fmt: skip

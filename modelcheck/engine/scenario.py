@@ -31,7 +31,21 @@ from modelcheck.machines.machine import (
     fresh_values,
 )
 from modelcheck.protocol.model import set_members
-from modelcheck.protocol.terms import NAME, STORED, App, Const, Key, Term, Var, is_stored, replace, sort_of, subterms
+from modelcheck.protocol.terms import (
+    NAME,
+    STORED,
+    App,
+    Const,
+    Key,
+    Term,
+    Var,
+    is_stored,
+    rebuild,
+    replace,
+    sort_of,
+    subterms,
+    unify,
+)
 from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS, SCHEMATIC, is_data, openings, recipes
 
 Fact = int
@@ -94,15 +108,14 @@ class Scenario:
         self._facts = 0
         self._known: dict[tuple[str, Term], tuple[Lit, Fact]] = {}
         self._queue: list[tuple[str, Term]] = []
+        self._shapes: dict[Term, Term] = {}
+        self._apart: dict[tuple[Term, Term], bool] = {}
         self._sources: dict[tuple[str, str], list[Source]] = defaultdict(list)
         for instance in self.instances:
             self._declare(instance)
-        states = {predicate: place for place, predicate in clauses.state_of.items()}
-        for exposure in clauses.exposures:
-            role, state = states[exposure.predicate]
-            for instance in self.instances:
-                if instance.machine.role.name == role:
-                    self._expose(instance, state, exposure)
+        for machine, state, exposure in _worthwhile(clauses):
+            for instance in self.of_machine(machine):
+                self._expose(instance, state, exposure)
         for instance in self.instances:
             self._run(instance)
         self._order_twins()
@@ -441,11 +454,12 @@ class Scenario:
             if source.any_message and isinstance(term, App) and isinstance(source.term, App):
                 compared, pattern = source.term.arguments[0], term.arguments[0]
                 more = [term.arguments[1]]
-            if self.symbols.clash(compared, pattern):
+            equal = FALSE if self._other_shape(compared, pattern) else self.symbols.same(compared, pattern)
+            if equal == FALSE:
                 continue
             option = self.cnf.new()
             self.cnf.add(-option, source.layer)
-            self.cnf.add(-option, self.symbols.same(compared, pattern))
+            self.cnf.add(-option, equal)
             facts = [*source.facts]
             for need in more:
                 facts += self.require(option, ATTACKER, need)
@@ -454,6 +468,24 @@ class Scenario:
                 reveal = (reveal[0], term, reveal[2])
             self.support(fact, option, facts, reveal)
             yield option
+
+    def _other_shape(self, left: Term, right: Term) -> bool:
+        """Return whether two terms differ whatever their leaves are; sessions of a role share the shapes of its terms."""
+        pair = (self._shape(left), self._shape(right))
+        if pair not in self._apart:
+            self._apart[pair] = next(unify(*pair), None) is None
+        return self._apart[pair]
+
+    def _shape(self, term: Term) -> Term:
+        """Return a term with a variable of its own sort for each leaf but text literals."""
+        if term not in self._shapes:
+            sort = sort_of(term)
+            if sort is None:
+                self._shapes[term] = rebuild(term, self._shape)
+            else:
+                fixed = isinstance(term, Const) and sort not in FRESH_SORTS and sort != NAME
+                self._shapes[term] = term if fixed else Var("?", sort)
+        return self._shapes[term]
 
     def _composed(self, term: Term, fact: Fact) -> Iterator[Lit]:
         """Yield the ways to make a term."""
@@ -492,6 +524,44 @@ class Scenario:
             self.cnf.add(-option, self.symbols.among(name, (DISHONEST,)))
         self.support(fact, option, self.require(option, ATTACKER, payload))
         yield option
+
+
+def _worthwhile(clauses: ClauseSet) -> Iterator[tuple[RoleMachine, int, Exposure]]:
+    """Yield the exposures that tell the attacker something: not what the session received, or gave away before."""
+    places = {predicate: place for place, predicate in clauses.state_of.items()}
+    machines = {machine.role.name: machine for machine in clauses.machines}
+    given: dict[tuple[str, str, Term], list[Exposure]] = defaultdict(list)
+    for exposure in clauses.exposures:
+        role, state = places[exposure.predicate]
+        machine = machines[role]
+        before = {one.index for one in machine.lineage(state)}
+        same = given[role, exposure.kind, exposure.term]
+        told = any(
+            one.state in before and set(one.needs) <= set(exposure.needs)
+            and set(one.conditions) <= set(exposure.conditions) and one.form == exposure.form
+            for one in same
+        )  # fmt: skip
+        if not told and not (exposure.kind == ATTACKER and exposure.term in _received(clauses, machine, before)):
+            same.append(exposure)
+            yield machine, state, exposure
+
+
+def _received(clauses: ClauseSet, machine: RoleMachine, states: set[int]) -> set[Term]:
+    """Return what the attacker had to know for a session to come this far."""
+    if clauses.passive:
+        return set()
+    steps = (machine.states[index].step for index in states)
+    todo = [step.pattern for step in steps if isinstance(step, Receive) and step.channel == "public"]
+    found: set[Term] = set()
+    while todo:
+        term = todo.pop()
+        if isinstance(term, App) and is_data(term.function):
+            todo += term.arguments
+        else:
+            found.add(term)
+            if isinstance(term, App) and term.function == "sign":
+                todo.append(term.arguments[1])
+    return found
 
 
 def _tuples(values: Sequence[Term], size: int) -> Iterator[tuple[Term, ...]]:

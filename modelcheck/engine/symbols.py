@@ -94,22 +94,38 @@ class Symbols:
         left, right = self._ordered(left, right)
         if left is right:
             return TRUE
-        if self.clash(left, right):
-            return FALSE
         key = (left, right)
-        if key not in self._same:
-            if isinstance(left, Var) and not is_stored(right) and right in (options := self.choice(left)):
-                self._same[key] = options[right]
-            elif isinstance(left, Var):
-                self._same[key] = self.cnf.new()  # before its parts: stored values may lead back here
-                self._same_choice(self._same[key], left, right)
+        found = self._same.get(key)
+        if found is None:
+            if isinstance(left, Var) and sort_of(right) == left.sort and not self.clash(left, right):
+                if not is_stored(right) and right in (options := self.choice(left)):
+                    found = options[right]
+                else:
+                    found = self._same[key] = self.cnf.new()  # before its parts: stored values may lead back here
+                    self._same_choice(found, left, right)
             else:
-                assert isinstance(left, App | Key) and isinstance(right, App | Key)
-                self._same[key] = self.cnf.any_of(
-                    self.cnf.all_of(self.same(a, b) for a, b in zip(order, right.arguments, strict=True))
-                    for order in self._orders(left)
-                )
-        return self._same[key]
+                found = self._same_arguments(left, right)
+            self._same[key] = found
+        return found
+
+    def _same_arguments(self, left: Term, right: Term) -> Lit:
+        """Return a literal that implies that two terms that are no variables are equal."""
+        if not isinstance(left, App | Key) or type(left) is not type(right) or left.fields[0] != right.fields[0]:
+            return FALSE
+        assert isinstance(right, App | Key)
+        if len(left.arguments) != len(right.arguments):
+            return FALSE
+        return self.cnf.any_of(self._same_all(order, right.arguments) for order in self._orders(left))
+
+    def _same_all(self, lefts: Sequence[Term], rights: Sequence[Term]) -> Lit:
+        """Return a literal that implies that two sequences are equal; leaves, which differ soonest, are compared first."""
+        found = []
+        for a, b in sorted(zip(lefts, rights, strict=True), key=_is_composite):
+            equal = self.same(a, b)
+            if equal == FALSE:
+                return FALSE
+            found.append(equal)
+        return self.cnf.all_of(found)
 
     def _same_choice(self, literal: Lit, variable: Var, other: Term) -> None:
         theirs = self.choice(other) if isinstance(other, Var) and not other.sort.startswith(STORED) else {}
@@ -151,3 +167,7 @@ class Symbols:
         if isinstance(term, Key) and not term.variables and self.families[term.family].kind == "unordered":
             return Key(term.family, term.sort, tuple(sorted(term.arguments, key=repr)))
         return term
+
+
+def _is_composite(pair: tuple[Term, Term]) -> bool:
+    return isinstance(pair[0], App)

@@ -49,7 +49,7 @@ def attack_picture(result: ClaimResult, attack: Attack) -> Picture:
 def _rows(number: int, step: AttackStep) -> Iterator[Row]:
     """Yield the rows of a step; only the first has its number."""
     first = f"{number}. "
-    if step.kind != "session":
+    if step.kind != "session" or not step.session:
         yield Acts(ATTACKER, (first + step.text.removeprefix("the attacker "),))
         return
     deeds = [deed for deed in DEED.split(step.text) if deed.strip()][1:]
