@@ -140,7 +140,9 @@ class VerdictCache:
             found = json.loads(zlib.decompress(packed))
         except (OSError, ValueError, zlib.error):
             return None
-        return json.dumps(found | {"source": planned.source}, separators=(",", ":"))
+        return (
+            json.dumps(found | {"source": planned.source}, separators=(",", ":")) if isinstance(found, dict) else None
+        )
 
     def keep(self, key: str, result: ClaimResult, evidence: str | None, *, timed: bool) -> None:
         """Write a result and its evidence, unless another run could decide better: no mistakes, nothing cut off by time."""
