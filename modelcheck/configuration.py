@@ -150,7 +150,7 @@ def _shown(value: Any) -> str:
 def _place(source: Source, key: str) -> Span:
     """Return where a key stands, as far as the text shows it without a parser that keeps places; else the whole file."""
     table = re.search(r"^[ \t]*\[[ \t]*tool\.modelcheck\b", source.text, re.MULTILINE)
-    prefix = r"^[ \t]*(?:\[[ \t]*tool\.modelcheck\.|modelcheck\.)?"
+    prefix = r"^[ \t]*(?:\[?[ \t]*tool\.modelcheck\.|modelcheck\.)?"
     word = re.compile(rf"""{prefix}["']?({re.escape(key)})["']?[ \t]*[].=]""", re.MULTILINE)
     found = word.search(source.text, table.start() if table else 0)
     return Span(source, *found.span(1)) if found else Span(Source(source.path, ""), 0, 0)

@@ -55,7 +55,9 @@ NAMED = (
     replace(BOUNDED, claim="keys", kind="secrecy", text="secret k at Client", line=14, column=5),
     replace(UNDECIDED, protocol="q", claim="ends", kind="channel binding", text="k identifies the channel", line=21),
     replace(VACUOUS, protocol="q", claim="late", line=22),
-    replace(NOT_SUPPORTED, protocol="q", claim="unlinked", kind="unlinkability", text="n unlinkable at Client", line=23),
+    replace(
+        NOT_SUPPORTED, protocol="q", claim="unlinked", kind="unlinkability", text="n unlinkable at Client", line=23
+    ),
     replace(SURPRISING_PROOF, file="sub dir/100%,b:ä.flow", protocol="r", claim="replayed", line=1, column=1),
 )
 """A run with every verdict, over three protocols in two files, with a name among the files that formats have to escape."""
