@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -172,3 +173,19 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
 
 def test_the_page_of_unknown_settings_names_every_setting() -> None:
     assert all(f"`{key}`" in rules.UNKNOWN_SETTING.explanation for key in KEYS)
+
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+@pytest.mark.parametrize("page", ["how-to/continuous-integration.md", "reference/command-line.md"])
+def test_the_examples_of_the_documentation_are_settings(page: str, tmp_path: Path) -> None:
+    examples = re.findall(r"```toml\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+    assert examples
+    for text in examples:
+        assert find_settings(write(tmp_path, text)) != Settings()
+
+
+def test_the_reference_has_a_row_for_every_setting() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", (DOCS / "reference/command-line.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert rows == list(KEYS)
