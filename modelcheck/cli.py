@@ -67,7 +67,8 @@ class Configured(click.Command):
 @click.option("--audit/--no-audit", default=True,
               help="Whether to re-check proofs; without it they are reported as not audited.")  # fmt: skip
 @click.option("--save-evidence", type=PATH, metavar="DIR", help="Write one evidence file per proven claim.")
-@click.option("--verbose/--no-verbose", "-v", help="Show sentences, steps and audit figures of every claim.")
+@click.option("--verbose/--no-verbose", "-v", default=False,
+              help="Show sentences, steps and audit figures of every claim.")  # fmt: skip
 @click.pass_context
 def check(
     context: click.Context, paths: tuple[Path, ...], claim: str | None, format: Literal["text"] | Style,
@@ -78,7 +79,7 @@ def check(
 
     \b
     Exit code: 0 every claim as expected     1 some claim not as expected
-               2 a spec was rejected         3 something is undecided
+               2 spec or setting rejected    3 something is undecided
                5 no claims were found      101 internal error, 130 interrupted
 
     \b
@@ -158,7 +159,8 @@ def _report(
     said = "" if mistake is None else str(mistake) or type(mistake).__name__
     written = text or None if style == "text" else report(style, results, said)
     if written is not None and output is not None:
-        write_atomically(output, written)
+        # The names of files need not be text; standard output passes them on in the same way.
+        write_atomically(output, written.encode(errors="surrogateescape"))
     elif written is not None:
         click.echo(written, nl=False)
     if mistake is not None:
@@ -416,7 +418,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 def _crash() -> None:
     handle, path = tempfile.mkstemp(prefix="modelcheck-crash-", suffix=".txt")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(f"modelcheck {__version__}, Python {sys.version}\n{' '.join(sys.argv)}\n\n{traceback.format_exc()}")
     click.echo(
         f"internal error: this is a mistake in modelcheck, not in your spec.\n"
