@@ -93,7 +93,8 @@ def report(run: Run, style: Literal["text"] | Style, output: Path | None, *, ver
     if output is not None and (complete or style != "text"):
         from modelcheck.files import write_atomically
 
-        write_atomically(output, text)
+        # The names of files need not be text; standard output passes them on in the same way.
+        write_atomically(output, text.encode(errors="surrogateescape"))
     if not complete:
         click.echo(f"interrupted after {len(run.done)} of {run.total} claims", err=True)
     return complete

@@ -67,7 +67,8 @@ class Configured(click.Command):
               help="Check in so many processes; `auto` for one per processor.")  # fmt: skip
 @click.option("--cache/--no-cache", default=True, help="Whether to use and keep verdicts of other runs.")
 @click.option("--save-evidence", type=PATH, metavar="DIR", help="Write one evidence file per proven claim.")
-@click.option("--verbose/--no-verbose", "-v", help="Show sentences, steps and audit figures of every claim.")
+@click.option("--verbose/--no-verbose", "-v", default=False,
+              help="Show sentences, steps and audit figures of every claim.")  # fmt: skip
 @click.pass_context
 def check(
     context: click.Context, paths: tuple[Path, ...], claim: str | None, format: Literal["text"] | Style,
@@ -78,7 +79,7 @@ def check(
 
     \b
     Exit code: 0 every claim as expected     1 some claim not as expected
-               2 a spec was rejected         3 something is undecided
+               2 spec or setting rejected    3 something is undecided
                5 no claims were found      101 internal error, 130 interrupted
 
     \b

@@ -25,8 +25,9 @@ class Settings:
     budget: int | None = None
     sessions: int | None = None
     timeout: float | None = None
-    jobs: int | None = None
+    jobs: int | str | None = None
     audit: bool | None = None
+    cache: bool | None = None
     format: str | None = None
     output: Path | None = None
     verbose: bool | None = None
@@ -58,8 +59,9 @@ _KINDS = {
     "budget": _COUNT,
     "sessions": _Kind("a whole number from 1 to 64", lambda value: _whole(value, 64)),
     "timeout": _Kind("a number of seconds", lambda value: type(value) in (int, float) and value >= 0),
-    "jobs": _COUNT,
+    "jobs": _Kind("a whole number from 1, or `auto`", lambda value: value == "auto" or _whole(value, float("inf"))),
     "audit": _TRUTH,
+    "cache": _TRUTH,
     "format": _Kind(f"one of {', '.join(f'`{one}`' for one in FORMATS)}", lambda value: value in FORMATS),
     "output": _Kind("a path", _path),
     "verbose": _TRUTH,
@@ -150,7 +152,7 @@ def _shown(value: Any) -> str:
 def _place(source: Source, key: str) -> Span:
     """Return where a key stands, as far as the text shows it without a parser that keeps places; else the whole file."""
     table = re.search(r"^[ \t]*\[[ \t]*tool\.modelcheck\b", source.text, re.MULTILINE)
-    prefix = r"^[ \t]*(?:\[[ \t]*tool\.modelcheck\.|modelcheck\.)?"
+    prefix = r"^[ \t]*(?:\[?[ \t]*tool\.modelcheck\.|modelcheck\.)?"
     word = re.compile(rf"""{prefix}["']?({re.escape(key)})["']?[ \t]*[].=]""", re.MULTILINE)
     found = word.search(source.text, table.start() if table else 0)
     return Span(source, *found.span(1)) if found else Span(Source(source.path, ""), 0, 0)

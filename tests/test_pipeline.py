@@ -11,7 +11,7 @@ import pytest
 from modelcheck import pipeline
 from modelcheck.engine.evidence import certificate
 from modelcheck.options import Options
-from modelcheck.pipeline import InvariantRejected, audit_verdict, check_claim
+from modelcheck.pipeline import InvariantRejected, audit_verdict, check_claim, result_of
 from modelcheck.verdict import Holds, Undecided
 from tests.support import FAST, SIGNED, tasks
 
@@ -59,3 +59,21 @@ def test_the_audit_verdict_counts_its_questions() -> None:
     assert isinstance(verdict, Holds)
     again = audit_verdict(verdict.evidence, Options().audit_budget)
     assert again == Holds(True, verdict.questions)
+
+
+def test_a_result_has_the_place_of_its_claim() -> None:
+    text = SIGNED + "  # one\n\n    c: secret k at Client\n  d: reachable Client\n     accepts\n"
+    first, second = [check_claim(task, FAST) for task in tasks(text)]
+    lines = text.split("\n")
+    assert (lines[first.line - 1][first.column - 1 :], first.column) == ("c: secret k at Client", 5)
+    assert (lines[second.line - 1][second.column - 1 :], second.column) == ("d: reachable Client", 3)
+
+
+def test_a_claim_of_a_variant_stands_in_the_variant() -> None:
+    text = (
+        SIGNED
+        + '  c: secret k at Client\nvariant v of p\n  replace Hello.name: client\nclaims\n  c: expect attack "why"\n'
+    )
+    _, variant = tasks(text)
+    late = result_of(variant, Undecided("it was not started"))
+    assert text.split("\n")[late.line - 1][late.column - 1 :] == 'c: expect attack "why"'

@@ -52,6 +52,19 @@ def test_commands_that_prove_nothing_load_nothing_heavy(tmp_path: Path, argument
     assert names & {"z3", "networkx", "lark", "rich"} == set()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+@pytest.mark.parametrize("style", ["text", "concise", "github", "junit"])
+def test_a_file_name_that_is_no_text_ends_no_report(tmp_path: Path, style: str) -> None:
+    (tmp_path / os.fsdecode(b"\xff.flow")).write_text(starting_spec("hello"), encoding="utf-8")
+    finished = subprocess.run(
+        [sys.executable, "-m", "modelcheck", "check", "--claim", "exponent_lost", "--format", style, "-o", "report"],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(CHECKOUT), "PYTHONUTF8": "1"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (finished.returncode, finished.stderr) == (0, b"")
+    assert b"\xff.flow" in finished.stdout
+    assert (tmp_path / "report").stat().st_size > 0
+
+
 def test_output_that_is_no_terminal_is_plain(tmp_path: Path) -> None:
     (tmp_path / "hello.flow").write_text(starting_spec("hello"), encoding="utf-8")
     _, out, err = run("check", "hello.flow", "--no-audit", folder=tmp_path)
