@@ -24,7 +24,7 @@ from modelcheck import __version__, resources
 from modelcheck.files import write_atomically
 from modelcheck.options import Options
 from modelcheck.plain import NotPlain, from_plain, to_plain
-from modelcheck.verdict import BoundedSearch, ClaimResult, InternalError, Undecided
+from modelcheck.verdict import ClaimResult, InternalError, left_open
 
 UNUSED = 30 * 24 * 3600
 """Seconds after which the verdicts of another version of the program are forgotten."""
@@ -140,12 +140,13 @@ class VerdictCache:
             found = json.loads(zlib.decompress(packed))
         except (OSError, ValueError, zlib.error):
             return None
-        return json.dumps(found | {"source": planned.source}, separators=(",", ":"))
+        return (
+            json.dumps(found | {"source": planned.source}, separators=(",", ":")) if isinstance(found, dict) else None
+        )
 
     def keep(self, key: str, result: ClaimResult, evidence: str | None, *, timed: bool) -> None:
         """Write a result and its evidence, unless another run could decide better: no mistakes, nothing cut off by time."""
-        cut_off = isinstance(result.verdict, Undecided | BoundedSearch) and timed
-        if cut_off or isinstance(result.verdict, InternalError):
+        if isinstance(result.verdict, InternalError) or (timed and left_open(result.verdict)):
             return
         with suppress(NotPlain, OSError):
             plain = to_plain(result)

@@ -72,8 +72,10 @@ def report(run: Run, style: Literal["text"] | Style, output: Path | None, *, ver
         if style == "text" or output is not None:
             text = _report_text(run, verbose=verbose)
         else:
-            for _ in run.results():
-                pass
+            with _progress() as shown:
+                for _ in run.results(shown.running):
+                    with shown.aside(len(run.done), run.total):
+                        pass
     except KeyboardInterrupt:
         complete = False
     if style != "text":

@@ -34,6 +34,9 @@ from modelcheck.syntax.load import read_source
 from modelcheck.verdict import ClaimResult, Holds, InternalError, Undecided
 from modelcheck.workers import Outcome, Pool
 
+ELSEWHERE = "a text of its own"
+"""What stands for invariants in results: they are large, and of no use to reports."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -198,8 +201,8 @@ def _known(prepared: Prepared, request: Request) -> dict[int, ClaimResult]:
 
 
 def _has_evidence(result: ClaimResult) -> bool:
-    """Return whether a kept result is a proof by invariants; those of honest runs have the paths for evidence."""
-    return isinstance(result.verdict, Holds) and result.verdict.evidence is None
+    """Return whether there is a text of evidence for a kept result; arithmetic and honest runs have none."""
+    return isinstance(result.verdict, Holds) and result.verdict.evidence == ELSEWHERE
 
 
 def _decided(
@@ -246,7 +249,7 @@ def _save(folder: Path, planned: Planned, evidence: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A result without the invariants, which are large, and their text if somebody wants it."""
+    """A result without its invariants, and their text if somebody wants it."""
 
     result: ClaimResult
     evidence: str | None = None
@@ -283,7 +286,7 @@ def _decide(task: ClaimTask, key: str, request: Request, deadline: float | None)
     wanted = request.cache is not None or request.evidence_folder is not None
     evidence = pipeline.evidence_text(result) if wanted else None
     if isinstance(result.verdict, Holds) and isinstance(result.verdict.evidence, Certificate):
-        result = replace(result, verdict=replace(result.verdict, evidence=None))
+        result = replace(result, verdict=replace(result.verdict, evidence=ELSEWHERE))
     if request.cache is not None:
         request.cache.keep(key, result, evidence, timed=deadline is not None)
     return Decided(result, evidence if request.evidence_folder is not None else None)

@@ -103,7 +103,8 @@ def check(
 def _workers(jobs: str) -> int:
     """Return the number of processes that ``--jobs`` asks for."""
     if jobs == "auto":
-        return os.cpu_count() or 1
+        # A container may give this process fewer processors than the machine has.
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if not jobs.isdecimal() or int(jobs) < 1:
         raise click.UsageError(f"`{jobs}` is no number of processes: write a number, or `auto`")
     return int(jobs)

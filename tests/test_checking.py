@@ -21,7 +21,7 @@ from modelcheck.diagnostics import SpecRejected
 from modelcheck.options import Options
 from modelcheck.pipeline import audit_file, check_claim
 from modelcheck.starter import starting_spec
-from modelcheck.verdict import ClaimResult, InternalError, Undecided, verdict_word
+from modelcheck.verdict import ClaimResult, Holds, InternalError, Undecided, verdict_word
 
 MINE = """
 variant mine of hello
@@ -162,6 +162,15 @@ class TestCache:
         again = results([hello], replace(cached, evidence_folder=Path("evidence")))
         assert [one.claim for one in again if one.cached] == ["exponent_lost"]
         assert len(list(Path("evidence").iterdir())) == 5
+
+    def test_a_proof_that_never_had_evidence_is_known(
+        self, hello: Path, cached: Request, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(checking, "check_claim", lambda task, *_: pipeline.result_of(task, Holds(True, 3)))
+        results([hello], cached)
+        again = results([hello], replace(cached, evidence_folder=Path("evidence")))
+        assert all(one.cached for one in again)
+        assert not Path("evidence").exists()
 
     def test_a_file_that_cannot_be_read_is_rejected_with_all_others(self, hello: Path, cached: Request) -> None:
         Path("a.flow").write_bytes(b"\x80")

@@ -186,6 +186,10 @@ class TestCheck:
         alone = run("check", hello, "--no-audit", "--no-cache")
         assert run("check", hello, "--no-audit", "--no-cache", "-j", "2") == alone
 
+    def test_auto_is_one_process_for_each_processor_that_may_be_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 5, 7}, raising=False)
+        assert cli._workers("auto") == 3
+
     @pytest.mark.parametrize("jobs", ["0", "-1", "many"])
     def test_a_number_of_processes_is_positive(self, run: Run, hello: str, jobs: str) -> None:
         code, _, err = run("check", hello, "--jobs", jobs)

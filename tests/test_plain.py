@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from modelcheck.plain import NotPlain, from_plain, to_plain
-from modelcheck.verdict import ClaimResult
+from modelcheck.verdict import ClaimResult, PossibleDifference
 from tests.render import results
 
 
@@ -27,6 +27,7 @@ class Tree:
     more: Any = None
 
 
+POSSIBLE = results.result(PossibleDifference(("the attacker sends Hello",), "only the left side answers"))
 TREE = Tree((Leaf("a"), Leaf("b", 2)), 1.0, "oak", ("x", "y"))
 
 
@@ -35,7 +36,7 @@ def test_a_value_comes_back_as_it_was(value: Tree) -> None:
     assert from_plain(Tree, json.loads(json.dumps(to_plain(value)))) == value
 
 
-@pytest.mark.parametrize("result", [*results.NAMED, results.REACHED])
+@pytest.mark.parametrize("result", [*results.NAMED, results.REACHED, POSSIBLE])
 def test_every_result_comes_back_as_it_was(result: ClaimResult) -> None:
     found = from_plain(ClaimResult, json.loads(json.dumps(to_plain(result))))
     assert found == result

@@ -63,7 +63,7 @@ def screen(output: str) -> list[str]:
     return [line.rstrip() for line in rows if line.strip()]
 
 
-def check(folder: Path, *, to_file: bool = False, **settings: str) -> str:
+def check(folder: Path, *arguments: str, to_file: bool = False, **settings: str) -> str:
     """Return what `modelcheck check` writes to a terminal, its standard output there too or in `report.txt`."""
     (folder / "hello.flow").write_text(starting_spec("hello"), encoding="utf-8")
     unwanted = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
@@ -71,7 +71,7 @@ def check(folder: Path, *, to_file: bool = False, **settings: str) -> str:
     environment |= {"PYTHONPATH": str(CHECKOUT), "PYTHONUTF8": "1", "TERM": "xterm", **settings}
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, SIZE)
-    command = [sys.executable, "-m", "modelcheck", "check", "hello.flow", "--no-audit", "--no-cache"]
+    command = [sys.executable, "-m", "modelcheck", "check", "hello.flow", "--no-audit", "--no-cache", *arguments]
     with (folder / "report.txt").open("wb") as report:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdin=theirs, stdout=report if to_file else theirs, stderr=theirs
@@ -108,6 +108,14 @@ def test_the_bar_stays_on_the_terminal_when_the_report_goes_to_a_file(tmp_path: 
     assert screen(output) == []
     report = (tmp_path / "report.txt").read_text(encoding="utf-8")
     assert without_times(report.splitlines()) == REPORT
+
+
+def test_the_bar_is_there_for_reports_that_are_written_whole(tmp_path: Path) -> None:
+    output = check(tmp_path, "--format", "concise", "--jobs", "2", to_file=True)
+    assert "checking" in output
+    assert "hello.secrecy" in output
+    assert screen(output) == []
+    assert len((tmp_path / "report.txt").read_text(encoding="utf-8").splitlines()) == 6
 
 
 def test_a_terminal_gets_colour(tmp_path: Path) -> None:
