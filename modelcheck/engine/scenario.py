@@ -539,9 +539,11 @@ def _worthwhile(clauses: ClauseSet) -> Iterator[tuple[RoleMachine, int, Exposure
         told = any(
             one.state in before and set(one.needs) <= set(exposure.needs)
             and set(one.conditions) <= set(exposure.conditions) and one.form == exposure.form
+            and one.any_message == exposure.any_message
             for one in same
         )  # fmt: skip
-        if not told and not (exposure.kind == ATTACKER and exposure.term in _received(clauses, machine, before)):
+        known = exposure.kind == ATTACKER and not exposure.any_message
+        if not told and not (known and exposure.term in _received(clauses, machine, before)):
             same.append(exposure)
             yield machine, state, exposure
 
