@@ -93,8 +93,7 @@ class _Teller:
         power = self.claim.powers[step.power]
         if isinstance(power, Leak):
             datum = next((d for d in power.data if d.kind == "key" and isinstance(step.term, Key)), power.data[0])
-            what = datum.name if datum.kind == "key" else self.name(step.term)
-            return f"leak of {what}" + (f" of {self.called(step.session)}" if step.session else "")
+            return f"leak of {datum.name}" + (f" of {self.called(step.session)}" if step.session else "")
         assert isinstance(power, Weak)
         return f"weak {power.form} in {self.called(step.session)}"
 
