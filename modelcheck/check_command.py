@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -38,6 +40,8 @@ class Run:
     done: list[ClaimResult] = field(default_factory=list)
     notes: dict[str, Sequence[str]] = field(default_factory=dict)
     """What a reader should know of each protocol."""
+    stopping: bool = False
+    """Whether the user has asked to stop."""
 
     def results(self, running: Running | None = None) -> Iterator[ClaimResult]:
         """Yield each claim's result as soon as it is there, in the order of the claims."""
@@ -54,6 +58,8 @@ class Run:
             self.notes[result.protocol] = prepared.notes_of(result.protocol)
             self.done.append(result)
             yield result
+            if self.stopping:
+                raise KeyboardInterrupt
 
 
 def say_unknown_claim(pattern: str, claims: Sequence[ClaimTask | Planned]) -> None:
@@ -65,17 +71,36 @@ def say_unknown_claim(pattern: str, claims: Sequence[ClaimTask | Planned]) -> No
     click.echo(f"error: no claim is called `{pattern}`; {hint}", err=True)
 
 
+@contextmanager
+def _interruptions(run: Run) -> Iterator[None]:
+    """In this context an interruption is remembered as well as raised.
+
+    It may come while Python runs a callback of a weak reference, where an exception is printed and forgotten.
+    """
+
+    def interrupted(*_: object) -> None:
+        run.stopping = True
+        raise KeyboardInterrupt
+
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def report(run: Run, style: Literal["text"] | Style, output: Path | None, *, verbose: bool) -> bool:
     """Return whether the run came to its end; its report is written, also if it was interrupted."""
     text, complete = "", True
     try:
-        if style == "text" or output is not None:
-            text = _report_text(run, verbose=verbose)
-        else:
-            with _progress() as shown:
-                for _ in run.results(shown.running):
-                    with shown.aside(len(run.done), run.total):
-                        pass
+        with _interruptions(run):
+            if style == "text" or output is not None:
+                text = _report_text(run, verbose=verbose)
+            else:
+                _check_silently(run)
     except KeyboardInterrupt:
         complete = False
     if style != "text":
@@ -98,6 +123,14 @@ def report(run: Run, style: Literal["text"] | Style, output: Path | None, *, ver
     if not complete:
         click.echo(f"interrupted after {len(run.done)} of {run.total} claims", err=True)
     return complete
+
+
+def _check_silently(run: Run) -> None:
+    """Check all claims and show nothing but progress."""
+    with _progress() as shown:
+        for _ in run.results(shown.running):
+            with shown.aside(len(run.done), run.total):
+                pass
 
 
 def _report_text(run: Run, *, verbose: bool) -> str:
