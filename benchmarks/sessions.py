@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import gc
+from pathlib import Path
 from time import perf_counter
 
 from modelcheck.engine.cnf import solve
 from modelcheck.engine.query import Query
 from modelcheck.pipeline import open_library, select_claims
-from modelcheck.resources import specs_folder
 
 BUDGET = 4_000_000_000
 
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--protocol", default="ea.server")
     parser.add_argument("--claim", default="bound")
     arguments = parser.parse_args()
-    path = specs_folder() / "exported_authenticators" / "exported_authenticators.flow"
+    path = Path(__file__).with_name("sessions.flow")
     library = open_library([path])
     task = next(
         t for t in select_claims(library, [path]) if (t.protocol, t.claim) == (arguments.protocol, arguments.claim)
