@@ -17,16 +17,20 @@ from modelcheck.diagnostics import SpecRejected
 from modelcheck.pipeline import ClaimTask
 from modelcheck.protocol.model import Agreement, Aliveness, Identifies, Secrecy
 from modelcheck.resources import specs_folder
-from tests.laws.test_engines import SOURCES, mutations, verdicts
+from tests.laws.test_engines import SOURCES, mutations, powered, verdicts
 from tests.laws.test_explicit import claims_of, refuted
 from tests.support import tasks
+
+MORE = (*SOURCES, "tls13/downgrade.flow", "classics/sts.flow", "tls12/triple_handshake.flow")
+"""Specs whose mutations are tried, those with branches and longer sessions included."""
 
 
 def cases(seed: int) -> Iterator[tuple[str, ClaimTask, bool]]:
     """Yield claims with where they come from, and whether explicit search applies."""
     for number in count(seed):
         yield from ((f"random {number}", task, True) for task in claims_of(number))
-        name = SOURCES[number % len(SOURCES)]
+        yield from ((f"powers {number}", task, False) for task in powered(number))
+        name = MORE[number % len(MORE)]
         for mutant in mutations((specs_folder() / name).read_text(encoding="utf-8"), Random(number)):
             try:
                 mutated = [

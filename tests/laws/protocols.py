@@ -11,6 +11,7 @@ protocol random{number}
   key dec(Name): EncryptionKey published
   key sig(Name): SigningKey certified
   key shared(Name, Name): SymmetricKey
+  key kem(Name): KemKey published
 flow
 """
 
@@ -53,6 +54,22 @@ def _wrapped(random: Random, items: list[str], me: str, you: str, number: int, *
         f"{items[-1]}, aead({key}, {inside}, {you})",
     ]
     return random.choice(shapes)
+
+
+POWERS = ("leak of sig(a)", "leak of sig after Alice accepts", "leak of dec(b) after Alice accepts", "leak of n_a of other sessions",
+          "weak dh", "weak sign", "weak kem", "weak hash", "dishonest b")  # fmt: skip
+"""What may follow `despite` in a claim about Alice."""
+
+
+def with_kem(text: str) -> str:
+    """The protocol with the first thing that Alice sends under a KEM secret for Bob beside it."""
+    return text.replace(
+        "  Alice accepts\n",
+        "  Alice creates c: Coins\n  let w = kem_ss(pk(kem(b)), c)\n"
+        "  Alice -> Bob: Sealed { kem_ct(pk(kem(b)), c), aead(kdf(w, a), n_a, hash(n_a)) }\n"
+        "  Alice accepts\n",
+        1,
+    )
 
 
 CLAIMS = """\

@@ -24,6 +24,7 @@ from modelcheck.pipeline import ClaimTask, open_library, select_claims
 from modelcheck.protocol.model import Agreement, Aliveness, Claim, Identifies, Secrecy
 from modelcheck.protocol.terms import App, Const, Key, Term, rebuild
 from modelcheck.resources import specs_folder
+from tests.laws.protocols import POWERS, protocol, with_kem
 from tests.laws.test_explicit import claims_of, refuted
 from tests.support import tasks
 
@@ -68,6 +69,29 @@ def test_random_protocols(block: int) -> None:
             assert not (explicit and (holds or not attacked)), f"{task.claim} of seed {seed}"
             counted[holds, attacked, explicit] += 1
     assert counted.total() > 5
+
+
+def powered(seed: int) -> Iterator[ClaimTask]:
+    """Claims of a random protocol, with a KEM added, against attackers with more powers."""
+    text = with_kem(protocol(seed))
+    for number, power in enumerate(POWERS):
+        for claim in ("secret n_a at Alice", "Alice agrees with Bob on a, b, n_a"):
+            try:
+                (task,) = tasks(f"{text}  c{number}: {claim} despite {power}\n")
+                task.library.system(task.owner)
+            except SpecRejected:
+                continue
+            yield task
+
+
+@pytest.mark.parametrize("block", range(2))
+def test_random_protocols_and_stronger_attackers(block: int) -> None:
+    """No engine contradicts another when keys leak, primitives are weak or a party is dishonest."""
+    counted: Counter[tuple[bool, bool]] = Counter()
+    for seed in range(block * 3, block * 3 + 3):
+        counted.update(verdicts(task) for task in powered(seed))
+    assert counted[True, False] > 0
+    assert counted[False, True] > 0
 
 
 def mutations(text: str, random: Random) -> Iterator[str]:
