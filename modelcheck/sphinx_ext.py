@@ -300,7 +300,7 @@ def _because(result: ClaimResult) -> Iterator[nodes.Node]:
         case Attack() if result.reason:
             yield _paragraph(nodes.Text(f"Attack: {result.reason}."))
         case PossibleDifference(_, conclusion):
-            yield _paragraph(nodes.Text(f"Possible attack: {result.reason or conclusion}."))
+            yield _paragraph(nodes.Text(f"A difference that no run shows: {result.reason or conclusion}."))
         case BoundedSearch(sessions, _, conclusion):
             yield _paragraph(
                 nodes.Text(f"No attack with up to {sessions} sessions of each role; not excluded: {conclusion}")

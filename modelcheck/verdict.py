@@ -111,7 +111,7 @@ def verdict_word(verdict: Verdict) -> str:
         case BoundedSearch(sessions):
             return f"no attack up to {sessions} sessions"
         case PossibleDifference():
-            return "possible attack"
+            return "difference not executed"
         case Undecided():
             return "undecided"
         case Vacuous():
