@@ -21,7 +21,7 @@ from modelcheck.engine.evidence import BadEvidence, Certificate, certificate, du
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.lengths import decide_lengths, length_assumptions
 from modelcheck.engine.narrate import Narrator
-from modelcheck.engine.prover import Proof, System, honest_paths, prove, reaches_point
+from modelcheck.engine.prover import Proof, System, honest_paths, idle_protocol, paths_to, prove, reaches_point
 from modelcheck.engine.solver import Solved, Solver
 from modelcheck.machines.held import Held
 from modelcheck.machines.machine import Receive, RoleMachine, Send
@@ -254,12 +254,12 @@ def _decide(system: System, claim: Claim, budget: Budget, options: Options, dead
     if isinstance(claim.property, Observational):
         return _observed(system, claim, claim.property, budget, options)
     if isinstance(claim.property, Reachable):
-        paths = honest_paths(system, claim.property.point)
+        paths = paths_to(system, claim.property.point)
         if not paths:
             return Vacuous(f"no honest run gets to the point where {claim.property.point}")
         return Holds(True, 0, tuple(str(index) for index in paths))
-    if options.vacuity and not honest_paths(system):
-        return Vacuous("with honest partners and no attacker some role cannot take all of its steps")
+    if options.vacuity and (idle := idle_protocol(system)) is not None:
+        return _unfinished(idle)
     try:
         if options.vacuity and not reaches_point(system, claim, budget):
             return Vacuous("no session ever gets to the point that the claim judges with its premise true")
@@ -285,11 +285,12 @@ def _observed(
     """Return the verdict on a claim about what an observer can tell, or the proof that it cannot."""
     if wanted.word not in ("indistinguishable", "lengths"):
         return NotSupported(claim.kind)
-    paths = honest_paths(system)
-    if not paths:
-        return Vacuous("with honest partners and no attacker some role cannot take all of its steps")
+    idle = idle_protocol(system)
+    if idle is not None:
+        return _unfinished(idle)
     try:
         if wanted.word == "lengths":
+            paths = honest_paths(system, system.protocol)
             return decide_lengths((system.protocol.paths[index] for index in paths), claim, wanted)
         result = decide(system, claim, wanted, budget, vacuity=options.vacuity)
     except Unsupported as unsupported:
@@ -301,6 +302,10 @@ def _observed(
         return PossibleDifference(steps, conclusion)
     lines = (*steps, *(f"on the {side}: {what}" for side, what in zip(("left", "right"), result.seen, strict=True)))
     return Attack((), tuple(AttackStep("session", "", line, (), (), ()) for line in lines), conclusion)
+
+
+def _unfinished(protocol: str) -> Vacuous:
+    return Vacuous(f"with honest partners and no attacker some role of `{protocol}` cannot take all of its steps")
 
 
 def _told(system: System, claim: Claim, solved: Solved, budget: Budget) -> tuple[tuple[str, ...], str]:

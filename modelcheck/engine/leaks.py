@@ -41,12 +41,8 @@ def given_by(
         if leak.owner == "other":
             labels = tuple(label for label in everyone if label not in own)
         for machine in held.machines.values():
-            if machine.protocol in (datum.owner or own_protocol, *_continuing(held, datum.owner)):
+            if held.concerns(datum, machine.protocol, own_protocol):
                 yield from _from_sessions(clauses, held, machine, datum, labels)
-
-
-def _continuing(held: Held, owner: str) -> tuple[str, ...]:
-    return tuple(name for name, continued in held.continued.items() if owner and owner in continued)
 
 
 def _long_term(clauses: ClauseSet, datum: Datum, names: dict[str, str]) -> Iterator[Given]:

@@ -174,9 +174,7 @@ class Judge:
         )  # fmt: skip
 
     def _owned(self, power: Leak, datum: Datum, session: Session) -> bool:
-        protocol = session.machine.protocol
-        continuing = [name for name, others in self.held.continued.items() if datum.owner and datum.owner in others]
-        if protocol not in (datum.owner or self.judged.machine.protocol, *continuing):
+        if not self.held.concerns(datum, session.machine.protocol, self.judged.machine.protocol):
             return False
         if power.owner == "all" or datum.owner:
             return True
