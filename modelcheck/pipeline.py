@@ -10,6 +10,7 @@ from time import perf_counter
 
 from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label, SpecRejected, in_source_order
+from modelcheck.engine import guessing
 from modelcheck.engine.agreement import TooMany
 from modelcheck.engine.attacks import Searched, find_attack
 from modelcheck.engine.audit import BudgetSpent, Stage, audit
@@ -18,6 +19,7 @@ from modelcheck.engine.claim_scope import findings
 from modelcheck.engine.derivation import explain
 from modelcheck.engine.equivalence import Shown, assumptions, decide, words_of
 from modelcheck.engine.evidence import BadEvidence, Certificate, certificate, dump, load
+from modelcheck.engine.guessing import Untested
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.lengths import decide_lengths, length_assumptions
 from modelcheck.engine.narrate import Narrator
@@ -192,6 +194,8 @@ def _assumptions(claim: Claim) -> tuple[str, ...]:
     match claim.property:
         case Observational("indistinguishable"):
             return (TYPED, *assumptions())
+        case Observational("resists guessing"):
+            return (TYPED, *guessing.assumptions())
         case Observational("lengths"):
             return tuple(length_assumptions())
         case _:
@@ -283,7 +287,7 @@ def _observed(
     system: System, claim: Claim, wanted: Observational, budget: Budget, options: Options
 ) -> Proof | Verdict:  # fmt: skip
     """Return the verdict on a claim about what an observer can tell, or the proof that it cannot."""
-    if wanted.word not in ("indistinguishable", "lengths"):
+    if wanted.word == "unlinkable":
         return NotSupported(claim.kind)
     idle = idle_protocol(system)
     if idle is not None:
@@ -292,6 +296,13 @@ def _observed(
         if wanted.word == "lengths":
             paths = honest_paths(system, system.protocol)
             return decide_lengths((system.protocol.paths[index] for index in paths), claim, wanted)
+        if wanted.word == "resists guessing":
+            found = guessing.decide(system, claim, wanted, budget, vacuity=options.vacuity)
+            return (
+                PossibleDifference(*_told(system, claim, found.solved, budget))
+                if isinstance(found, Untested)
+                else found
+            )
         result = decide(system, claim, wanted, budget, vacuity=options.vacuity)
     except Unsupported as unsupported:
         return NotSupported(str(unsupported))

@@ -214,6 +214,14 @@ class Judged:
         summary = frozenset((OTHER,)) if OTHER in self.honest else frozenset()
         return Scene(self.clauses, self.honest, summary, everyone, leaves, now), later
 
+    def all_given(self) -> tuple[Given, ...]:
+        """Return what all leaks of the claim give, at whatever time."""
+        scene, _ = self.scene()
+        own = (STAR, *(session.label for session in self.partners))
+        times = dict.fromkeys(power.after for power in self.claim.powers if isinstance(power, Leak))
+        labels = tuple(scene.by_label)
+        return tuple(given for after in times for given in self._given(after, own, labels))
+
     def _given(self, after: Point | None, own: tuple[str, ...], labels: tuple[str, ...]) -> Iterator[Given]:
         for power in self.claim.powers:
             if isinstance(power, Leak) and power.after == after:

@@ -172,6 +172,8 @@ class Narrator:
                 return f"so {left} although no session of {right.role} holds the same {what} (here {self.tidy(case)})"
             case Aliveness(left, role):
                 return f"so {left} although no {role} under that name has done anything"
+            case Observational("resists guessing"):
+                return f"so {case}"
             case Observational(subject=subject):
                 return f"so the two sides of `{subject}` look different: {case}"
             case Identifies(tag):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from modelcheck.engine.deduction import ATTACKER_VALUES, Built, Had, Opened, Seen
+from modelcheck.engine.offline import OfflineTest
 from modelcheck.engine.replay import Session, World
 from modelcheck.engine.trace import Advance, Reveal, SessionStart, Trace
 from modelcheck.engine.violation import Replayed
@@ -26,6 +27,7 @@ from modelcheck.protocol.model import (
     Claim,
     Identifies,
     Leak,
+    Observational,
     Protocol,
     Secrecy,
     Weak,
@@ -204,6 +206,13 @@ class _Teller:
         if isinstance(self.claim.property, Secrecy):
             for _, value in self.replayed.violation.data:
                 yield from self._explain(value)
+        test = self.replayed.violation.test
+        if test is not None:
+            yield from self._explain(test.term)
+            secret = self.name(self.replayed.violation.data[0][1])
+            steps = [self.words[term] for term in test.steps if term in self.words and term is not test.term]
+            text = f"the attacker guesses {secret}" + (f" and computes {_joined(steps)}" if steps else "")
+            yield self._line("attacker", "", text, (), (), test.steps)
 
     # -------------------------------------------------------------------------------- words
 
@@ -274,8 +283,24 @@ class _Teller:
             case Identifies(tag):
                 rest = ", ".join(f"{name} = {self.name(value)}" for name, value in violation.data[1:])
                 return f"{who[0]} and {who[1]} have the same `{tag}`" + (f", but {rest}." if rest else ".")
+            case Observational() if violation.test is not None:
+                return self._tested(violation.test)
             case _:
                 return ""
+
+    def _tested(self, test: OfflineTest) -> str:
+        """Return the sentence that says which test only the right guess passes."""
+        key, where = self.name(test.computed), self._where(test.term)
+        place = f" ({where})" if where else ""
+        match test.kind:
+            case "open":
+                assert isinstance(test.term, App)
+                content = self.name(test.term.arguments[-1])
+                return f"Decrypting {content}{place} with {key} succeeds only for the right guess."
+            case "verify":
+                return f"Verifying {self.name(test.term)}{place} with {key} succeeds only for the right guess."
+            case "compare":
+                return f"Only the right guess {'gives' if test.steps else 'equals'} {self.name(test.term)}{place}."
 
 
 def _tidy(text: str) -> str:
