@@ -25,6 +25,7 @@ from modelcheck.engine.lengths import decide_lengths, length_assumptions
 from modelcheck.engine.narrate import Narrator
 from modelcheck.engine.prover import Proof, System, honest_paths, idle_protocol, paths_to, prove, reaches_point
 from modelcheck.engine.solver import Solved, Solver
+from modelcheck.engine.unlinkability import decide_linking
 from modelcheck.machines.held import Held
 from modelcheck.machines.machine import Receive, RoleMachine, Send
 from modelcheck.machines.project import project_all
@@ -192,7 +193,7 @@ def type_flaws(system: System) -> tuple[tuple[str, str], ...]:
 
 def _assumptions(claim: Claim) -> tuple[str, ...]:
     match claim.property:
-        case Observational("indistinguishable"):
+        case Observational("indistinguishable" | "unlinkable"):
             return (TYPED, *assumptions())
         case Observational("resists guessing"):
             return (TYPED, *guessing.assumptions())
@@ -287,8 +288,6 @@ def _observed(
     system: System, claim: Claim, wanted: Observational, budget: Budget, options: Options
 ) -> Proof | Verdict:  # fmt: skip
     """Return the verdict on a claim about what an observer can tell, or the proof that it cannot."""
-    if wanted.word == "unlinkable":
-        return NotSupported(claim.kind)
     idle = idle_protocol(system)
     if idle is not None:
         return _unfinished(idle)
@@ -303,7 +302,8 @@ def _observed(
                 if isinstance(found, Untested)
                 else found
             )
-        result = decide(system, claim, wanted, budget, vacuity=options.vacuity)
+        compared = decide_linking if wanted.word == "unlinkable" else decide
+        result = compared(system, claim, wanted, budget, vacuity=options.vacuity)
     except Unsupported as unsupported:
         return NotSupported(str(unsupported))
     if not isinstance(result, Shown):

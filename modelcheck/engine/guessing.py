@@ -176,7 +176,7 @@ class _Bench:
 
     def tests(self) -> list[Test]:
         """Return the tests of the guess, their rules added to the clauses."""
-        tests = Tests(self.clauses, self.subject)
+        tests = OfflineTests(self.clauses, self.subject)
         found = [*tests.of_exposures(), *tests.of_leaks(self.judged.all_given())]
         found.append((tuple(self.clauses.knows(self.subject)), ()))
         tests.finish()
@@ -206,7 +206,7 @@ def _refuse(claim: Claim) -> None:
 
 
 @dataclass(slots=True)
-class Tests:
+class OfflineTests:
     """The tests of a guess in a set of clauses; making them adds the rules for what is computed with the guess."""
 
     clauses: ClauseSet

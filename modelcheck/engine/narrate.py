@@ -174,6 +174,8 @@ class Narrator:
                 return f"so {left} although no {role} under that name has done anything"
             case Observational("resists guessing"):
                 return f"so {case}"
+            case Observational("unlinkable", subject):
+                return f"so a second session with the same `{subject}` looks different from one with another: {case}"
             case Observational(subject=subject):
                 return f"so the two sides of `{subject}` look different: {case}"
             case Identifies(tag):

@@ -7,7 +7,7 @@ primitives, nothing of clauses, boxes and scenes. Only what it sees differ is an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import product as combinations
 
@@ -105,6 +105,8 @@ class Seen:
             for left, right in list(self.pairs):
                 self._take_apart(left, right)
         for left, right in self.pairs:
+            if isinstance(left, App) and is_data(left.function):
+                continue  # its parts are pairs too
             for other in self.beside(left):
                 if other is not right:
                     raise Different(f"the attacker finds {_brief(left)} equal to what it can build",
@@ -143,6 +145,9 @@ class Seen:
                 if not self.families[left.family].holders:
                     yield left
             case App("pk" | "g", (Key(family, _, _),)) if self.families[family].public:
+                yield left
+            case App("id", (Key(),)):
+                # Identities are public, and so are all names.
                 yield left
         for needs, recipe in recipes(left):
             for parts in combinations(*(tuple(self.beside(need)) for need in needs)):
@@ -199,6 +204,11 @@ class _Run:
         if self.script.last is not None:
             self._deliver(self.script.last)
 
+    def _ground(self, term: Term, values: Mapping[Var, Term]) -> Term:
+        """Return a term with values put in, the index of a key in one order if its order is irrelevant."""
+        unordered = {name for name, family in self.families.items() if family.kind == "unordered"}
+        return _ground(term, values, unordered)
+
     def _start(self, start: Start) -> None:
         machine = self.machines[start.role]
         sides = [
@@ -236,7 +246,7 @@ class _Run:
                 self._receive(session, pattern, values)
                 self._authentic(session, pattern, sender)
             case Send(term, _, "public" | "authentic", receiver):
-                message = (_ground(term, session.left), _ground(term, session.right))
+                message = (self._ground(term, session.left), self._ground(term, session.right))
                 self.sent.append(message)
                 self.signed.append((session, receiver, message))
                 self.seen = None
@@ -259,9 +269,9 @@ class _Run:
                 if variable not in values:
                     raise NotExecuted(f"no value for {variable.name}")
                 session.left[variable] = values[variable]
-        message = _ground(pattern, session.left)
+        message = self._ground(pattern, session.left)
         for other in self._look().beside(message):
-            bound = _fit(_ground(pattern, session.right), other, {})
+            bound = _fit(self._ground(pattern, session.right), other, {})
             if bound is None:
                 raise Different(f"{session.machine.role.name} goes on with the message", "there it does not")
             session.right |= bound
@@ -270,7 +280,7 @@ class _Run:
 
     def _authentic(self, session: _Session, pattern: Term, sender: str) -> None:
         """Refuse a message on an authentic channel that its sender did not send there, unless the sender is dishonest."""
-        message = (_ground(pattern, session.left), _ground(pattern, session.right))
+        message = (self._ground(pattern, session.left), self._ground(pattern, session.right))
         own = self.machines[sender].role.own
         if own and all(session.left.get(name) is Const(DISHONEST, NAME) for name in own):
             return
@@ -291,13 +301,13 @@ class _Run:
     def _guard(self, session: _Session, guard: Guard, values: Mapping[Var, Term]) -> None:
         outcomes = []
         for side in (session.left, session.right):
-            left = _ground(guard.left, side)
+            left = self._ground(guard.left, side)
             if guard.test == "hosted":
                 if isinstance(guard.left, Var) and guard.left not in side:
                     side[guard.left] = left = values[guard.left]
                 outcomes.append(left is not Const(DISHONEST, NAME))
             elif guard.test in ("equal", "differ") and guard.right is not None:
-                outcomes.append((left is _ground(guard.right, side)) == (guard.test == "equal"))
+                outcomes.append((left is self._ground(guard.right, side)) == (guard.test == "equal"))
             elif guard.test == "among":
                 outcomes.append(isinstance(left, Const) and left.value in guard.values)
             else:
@@ -313,12 +323,12 @@ class _Run:
 
     def _deliver(self, last: Delivery) -> None:
         session = self.sessions[last.session]
-        supplied = _ground(last.supplied, last.values)
+        supplied = self._ground(last.supplied, last.values)
         seen = self._look()
         for message in _fillings(supplied, seen):
             for other in seen.beside(message):
                 fits = [
-                    _fit(_ground(last.expected, values), delivered, {}) is not None
+                    _fit(self._ground(last.expected, values), delivered, {}) is not None
                     for values, delivered in ((session.left, message), (session.right, other))
                 ]
                 if fits[0] != fits[1]:
@@ -346,8 +356,8 @@ def _filled(term: Term) -> Term:
     return App(term.function, tuple(map(_filled, term.arguments))) if isinstance(term, App) else term
 
 
-def _ground(term: Term, values: Mapping[Var, Term]) -> Term:
-    """Return a term with values put in, exponents of shared secrets in one order whoever computed them."""
+def _ground(term: Term, values: Mapping[Var, Term], unordered: Set[str]) -> Term:
+    """Return a term with values put in, exponents of shared secrets and ``unordered`` names of keys in one order."""
     done: dict[Term, Term] = {}
 
     def go(part: Term) -> Term:
@@ -355,6 +365,8 @@ def _ground(term: Term, values: Mapping[Var, Term]) -> Term:
             inside = rebuild(part, go)
             if isinstance(inside, App) and inside.function == "dh" and not inside.variables:
                 inside = product(*inside.arguments)
+            elif isinstance(inside, Key) and inside.family in unordered and not inside.variables:
+                inside = Key(inside.family, inside.sort, tuple(sorted(inside.arguments, key=show)))
             done[part] = inside
         return done[part]
 
