@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from modelcheck.engine.clauses import ClauseSet, Literal, Rule
@@ -215,12 +215,29 @@ class Judged:
         return Scene(self.clauses, self.honest, summary, everyone, leaves, now), later
 
     def all_given(self) -> tuple[Given, ...]:
-        """Return what all leaks of the claim give, at whatever time."""
-        scene, _ = self.scene()
-        own = (STAR, *(session.label for session in self.partners))
-        times = dict.fromkeys(power.after for power in self.claim.powers if isinstance(power, Leak))
+        """Return what all leaks of the claim give, at whatever time; raise Unsupported if one gives nothing."""
+        scene = self.scene()[0]
         labels = tuple(scene.by_label)
-        return tuple(given for after in times for given in self._given(after, own, labels))
+        own = (STAR, *(session.label for session in self.partners))
+        result: list[Given] = []
+        for power in self.claim.powers:
+            for datum in power.data if isinstance(power, Leak) else ():
+                one = replace(power, data=(datum,))
+                names, protocol = self.by_name(), self.machine.protocol
+                found = list(given_by(self.clauses, self.held, one, names, own, labels, protocol))
+                if not any(self._has_giver(scene, given) for given in found):
+                    raise Unsupported(
+                        f"a leak of `{datum}`, which neither the judged session nor a partner of it makes"
+                    )
+                result += found
+        return tuple(result)
+
+    def _has_giver(self, scene: Scene, given: Given) -> bool:
+        """Return whether one of the sessions of which something leaks is of the role that has it."""
+        if not given.body:
+            return True
+        role = self.clauses.predicates[given.body[-1].predicate].name
+        return any(scene.by_label[label].role == role for one in given.conditions for label in one.values)
 
     def _given(self, after: Point | None, own: tuple[str, ...], labels: tuple[str, ...]) -> Iterator[Given]:
         for power in self.claim.powers:

@@ -57,7 +57,7 @@ def _trace(
     system: System, claim: Claim, scene: Scene, steps: Staged, chosen: Mapping[str, str]
 ) -> Trace | None:  # fmt: skip
     """Return the steps as a trace with all that may leak, as early as it may; None if they are no run."""
-    labels = {STAR: STAR, **steps.starts}
+    labels = _judged_first(scene, steps.starts)
     sessions = tuple(
         SessionStart(session, scene.by_label[label].role, scene.by_label[label].names)
         for session, label in labels.items()
@@ -78,6 +78,15 @@ def _trace(
     except NotReplayed:
         return None
     return Trace(sessions, tuple(found))
+
+
+def _judged_first(scene: Scene, starts: Mapping[str, str]) -> dict[str, str]:
+    """Return the sessions with their classes, first one that the claim can judge: of that role, under those names."""
+    judged = scene.by_label[STAR]
+    alike = [session for session, label in starts.items()
+             if (scene.by_label[label].role, scene.by_label[label].names) == (judged.role, judged.names)]  # fmt: skip
+    first = STAR if STAR in starts or not alike else alike[0]
+    return {first: starts.get(first, STAR), **starts}
 
 
 def _advance(session: Session, state: int, leaves: Mapping[Var, Leaf], chosen: Mapping[str, str]) -> Advance:

@@ -94,8 +94,11 @@ class _Teller:
     def _power(self, step: Reveal) -> str:
         power = self.claim.powers[step.power]
         if isinstance(power, Leak):
-            datum = next((d for d in power.data if d.kind == "key" and isinstance(step.term, Key)), power.data[0])
-            return f"leak of {datum.name}" + (f" of {self.called(step.session)}" if step.session else "")
+            of_keys = isinstance(step.term, Key)
+            data = [d.name for d in power.data if (d.kind == "key") == of_keys] or [d.name for d in power.data]
+            return f"leak of {data[0] if of_keys else ', '.join(data)}" + (
+                f" of {self.called(step.session)}" if step.session else ""
+            )
         assert isinstance(power, Weak)
         return f"weak {power.form} in {self.called(step.session)}"
 
@@ -288,10 +291,20 @@ class _Teller:
             case _:
                 return ""
 
+    def _place(self, term: Term) -> str:
+        """Return where the attacker saw a term, in brackets: the field of a message if it is one, and the step."""
+        fields = dict.fromkeys(
+            name
+            for session in self.replayed.world.sessions.values()
+            for name, value in _named(self.replayed.world, session, fields=True)
+            if value is term and name.count(".") == 1
+        )
+        words = [*list(fields)[:1], self._where(term)]
+        return f" ({', '.join(word for word in words if word)})" if any(words) else ""
+
     def _tested(self, test: OfflineTest) -> str:
         """Return the sentence that says which test only the right guess passes."""
-        key, where = self.name(test.computed), self._where(test.term)
-        place = f" ({where})" if where else ""
+        key, place = self.name(test.computed), self._place(test.term)
         match test.kind:
             case "open":
                 assert isinstance(test.term, App)
@@ -361,10 +374,11 @@ def _words(world: World) -> dict[Term, str]:
     return found
 
 
-def _named(world: World, session: Session) -> Iterator[tuple[str, Term]]:
+def _named(world: World, session: Session, *, fields: bool = False) -> Iterator[tuple[str, Term]]:
+    """Yield what a session holds, by the flow's words: values and messages, or the fields of messages."""
     for index, view in session.machine.states[session.state].views.items():
         path = world.held.paths[session.machine.protocol][index]
         for name, honest in (*path.values.items(), *path.messages.items()):
-            own = view.of(honest) if "." not in name else None
+            own = view.of(honest) if ("." in name) == fields else None
             if own is not None and all(v in session.values for v in own.variables):
                 yield name, world.ground(own, session.values)
