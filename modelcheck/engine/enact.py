@@ -41,8 +41,9 @@ class Staged:
 
 
 def enacted(
-    solved: Solved, derivation: Derivation, tests: Sequence[Test], leaked: Sequence[Key], awaited: Collection[int]
-) -> tuple[str, str] | None:
+    solved: Solved, derivation: Derivation, tests: Sequence[Test], leaked: Sequence[Key], awaited: Collection[int], *,
+    passive: bool,
+) -> tuple[str, str] | None:  # fmt: skip
     """Return what is seen on either side when a derivation is executed, None if no choice of sessions makes it a run.
 
     ``awaited`` are the states of the judged session of which it reaches one before the keys leak (none: at once).
@@ -51,7 +52,7 @@ def enacted(
     staged = staging(scene, derivation)
     families = scene.clauses.families
     for chosen in islice(choices(staged), MOST_CHOICES):
-        script = _script(solved, derivation, tests, staged, chosen)
+        script = replace(_script(solved, derivation, tests, staged, chosen), passive=passive)
         if awaited and not any(move.session == STAR and move.state in awaited for move in script.moves):
             return None
         script = replace(script, later=tuple(leaked)) if awaited else replace(script, leaked=tuple(leaked))

@@ -219,17 +219,14 @@ class Judged:
         scene = self.scene()[0]
         labels = tuple(scene.by_label)
         own = (STAR, *(session.label for session in self.partners))
+        names, protocol = self.by_name(), self.machine.protocol
+        leaks = [power for power in self.claim.powers if isinstance(power, Leak)]
         result: list[Given] = []
-        for power in self.claim.powers:
-            for datum in power.data if isinstance(power, Leak) else ():
-                one = replace(power, data=(datum,))
-                names, protocol = self.by_name(), self.machine.protocol
-                found = list(given_by(self.clauses, self.held, one, names, own, labels, protocol))
-                if not any(self._has_giver(scene, given) for given in found):
-                    raise Unsupported(
-                        f"a leak of `{datum}`, which neither the judged session nor a partner of it makes"
-                    )
-                result += found
+        for leak in [replace(power, data=(datum,)) for power in leaks for datum in power.data]:
+            found = list(given_by(self.clauses, self.held, leak, names, own, labels, protocol))
+            if not any(self._has_giver(scene, given) for given in found):
+                raise Unsupported(f"a leak of `{leak.data[0]}`, which neither the judged session nor its partner makes")
+            result += found
         return tuple(result)
 
     def _has_giver(self, scene: Scene, given: Given) -> bool:

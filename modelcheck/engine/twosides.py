@@ -7,7 +7,7 @@ primitives, nothing of clauses, boxes and scenes. Only what it sees differ is an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product as combinations
 
@@ -81,6 +81,8 @@ class Script:
     last: Delivery | None
     later: tuple[Term, ...] = ()
     """The keys that leak when all moves are made."""
+    passive: bool = False
+    """Whether the attacker only listens: roles then receive what roles sent to them."""
 
 
 @dataclass(slots=True)
@@ -240,8 +242,10 @@ class _Run:
 
     def _step(self, session: _Session, step: Step, values: Mapping[Var, Term]) -> None:
         match step:
-            case Receive(pattern, _, "public", _):
+            case Receive(pattern, _, "public", sender):
                 self._receive(session, pattern, values)
+                if self.script.passive:
+                    self._relayed(session, pattern, sender)
             case Receive(pattern, _, "authentic", sender):
                 self._receive(session, pattern, values)
                 self._authentic(session, pattern, sender)
@@ -277,6 +281,13 @@ class _Run:
             session.right |= bound
             return
         raise NotExecuted(f"the attacker does not have {_brief(message)}")
+
+    def _relayed(self, session: _Session, pattern: Term, sender: str) -> None:
+        """Refuse a message that no session of this role sent to the receiver's role."""
+        message = (self._ground(pattern, session.left), self._ground(pattern, session.right))
+        ends = sender, session.machine.role.name
+        if not any(((other.machine.role.name, to), sent) == (ends, message) for other, to, sent in self.signed):
+            raise NotExecuted(f"{sender} did not send that")
 
     def _authentic(self, session: _Session, pattern: Term, sender: str) -> None:
         """Refuse a message on an authentic channel that its sender did not send there, unless the sender is dishonest."""
@@ -322,6 +333,8 @@ class _Run:
             raise NotExecuted("a comparison fails")
 
     def _deliver(self, last: Delivery) -> None:
+        if self.script.passive:
+            raise NotExecuted("the attacker sends nothing")
         session = self.sessions[last.session]
         supplied = self._ground(last.supplied, last.values)
         seen = self._look()
@@ -356,7 +369,7 @@ def _filled(term: Term) -> Term:
     return App(term.function, tuple(map(_filled, term.arguments))) if isinstance(term, App) else term
 
 
-def _ground(term: Term, values: Mapping[Var, Term], unordered: Set[str]) -> Term:
+def _ground(term: Term, values: Mapping[Var, Term], unordered: Collection[str]) -> Term:
     """Return a term with values put in, exponents of shared secrets and ``unordered`` names of keys in one order."""
     done: dict[Term, Term] = {}
 
