@@ -30,7 +30,7 @@ from modelcheck.engine.retrace import executed
 from modelcheck.engine.scene import Scene, leaf_name
 from modelcheck.engine.solver import Solved, Solver
 from modelcheck.engine.spotlight import literals
-from modelcheck.engine.steps import session_literal, session_variable, state_literal
+from modelcheck.engine.steps import session_literal, session_variable, state_literal, substituted
 from modelcheck.machines.held import Stance
 from modelcheck.machines.machine import RoleMachine, fresh_values
 from modelcheck.machines.view import fill
@@ -178,7 +178,7 @@ class _Bench:
         """Return the tests of the guess, their rules added to the clauses."""
         tests = OfflineTests(self.clauses, self.subject)
         found = [*tests.of_exposures(), *tests.of_leaks(self.judged.all_given())]
-        found.append((tuple(self.clauses.knows(self.subject)), ()))
+        found.append(tests.itself())
         tests.finish()
         return found
 
@@ -221,6 +221,11 @@ class OfflineTests:
                 for way in self._tests(exposure.term):
                     needs = tuple(literal for need in exposure.needs for literal in self.clauses.knows(need))
                     yield (*self._place(exposure), *needs, *way), exposure.conditions
+
+    def itself(self) -> Test:
+        """Return the test that compares a guess with the secret, which the attacker has."""
+        leaf = self.clauses.fresh(str(sort_of(self.subject)))
+        return tuple(substituted(one, {leaf: self.subject}) for one in self.clauses.knows(leaf)), ()
 
     def _place(self, exposure: Exposure) -> Body:
         machine = next(

@@ -7,6 +7,7 @@ Which of several such sessions made a value is tried out; the replayer says whic
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice, product
 
 from modelcheck.engine.deduction import ATTACKER_VALUES
@@ -35,8 +36,9 @@ def executed(system: System, claim: Claim, solved: Solved, derivation: Derivatio
     if scene.clauses.components:
         return None
     steps = staging(scene, derivation)
-    for chosen in islice(choices(steps), MOST_CHOICES):
-        trace = _trace(system, claim, scene, steps, chosen)
+    ways = product(_judged(scene, steps.starts), choices(steps))
+    for first, chosen in islice(ways, MOST_CHOICES):
+        trace = _trace(system, claim, scene, replace(steps, starts=first), chosen)
         if trace is None or not _replays(system, claim, trace):
             continue
         small = shrink(trace, lambda one: _replays(system, claim, one))
@@ -57,10 +59,9 @@ def _trace(
     system: System, claim: Claim, scene: Scene, steps: Staged, chosen: Mapping[str, str]
 ) -> Trace | None:  # fmt: skip
     """Return the steps as a trace with all that may leak, as early as it may; None if they are no run."""
-    labels = _judged_first(scene, steps.starts)
     sessions = tuple(
         SessionStart(session, scene.by_label[label].role, scene.by_label[label].names)
-        for session, label in labels.items()
+        for session, label in steps.starts.items()
     )
     world = World(system.protocol, system.machines, claim)
     for start in sessions:
@@ -80,13 +81,14 @@ def _trace(
     return Trace(sessions, tuple(found))
 
 
-def _judged_first(scene: Scene, starts: Mapping[str, str]) -> dict[str, str]:
-    """Return the sessions with their classes, first one that the claim can judge: of that role, under those names."""
+def _judged(scene: Scene, starts: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Yield the sessions with their classes, first the judged one: it acts itself, or it is one of its role and names."""
     judged = scene.by_label[STAR]
-    alike = [session for session, label in starts.items()
-             if (scene.by_label[label].role, scene.by_label[label].names) == (judged.role, judged.names)]  # fmt: skip
-    first = STAR if STAR in starts or not alike else alike[0]
-    return {first: starts.get(first, STAR), **starts}
+    if STAR not in starts:
+        for session, label in starts.items():
+            if (scene.by_label[label].role, scene.by_label[label].names) == (judged.role, judged.names):
+                yield {session: label, **starts}
+    yield {STAR: STAR, **starts}
 
 
 def _advance(session: Session, state: int, leaves: Mapping[Var, Leaf], chosen: Mapping[str, str]) -> Advance:

@@ -291,29 +291,29 @@ class _Teller:
             case _:
                 return ""
 
-    def _place(self, term: Term) -> str:
-        """Return where the attacker saw a term, in brackets: the field of a message if it is one, and the step."""
-        fields = dict.fromkeys(
-            name
-            for session in self.replayed.world.sessions.values()
-            for name, value in _named(self.replayed.world, session, fields=True)
-            if value is term and name.count(".") == 1
-        )
-        words = [*list(fields)[:1], self._where(term)]
-        return f" ({', '.join(word for word in words if word)})" if any(words) else ""
+    def _field(self, term: Term) -> str:
+        """Return the field of a message that a term is, "" if it is none."""
+        world = self.replayed.world
+        named = (pair for session in world.sessions.values() for pair in _named(world, session, fields=True))
+        return next((name for name, value in named if value is term and name.count(".") == 1), "")
 
     def _tested(self, test: OfflineTest) -> str:
         """Return the sentence that says which test only the right guess passes."""
-        key, place = self.name(test.computed), self._place(test.term)
+        key, what, field = self.name(test.computed), self.name(test.term), self._field(test.term)
+        where = self._where(test.term)
+        place = f" ({where})" if where else ""
         match test.kind:
             case "open":
                 assert isinstance(test.term, App)
-                content = self.name(test.term.arguments[-1])
-                return f"Decrypting {content}{place} with {key} succeeds only for the right guess."
+                sealed = field or self.name(test.term.arguments[-1])
+                return f"Decrypting {sealed}{place} with {key} succeeds only for the right guess."
             case "verify":
-                return f"Verifying {self.name(test.term)}{place} with {key} succeeds only for the right guess."
+                return f"Verifying {field or what}{place} with {key} succeeds only for the right guess."
             case "compare":
-                return f"Only the right guess {'gives' if test.steps else 'equals'} {self.name(test.term)}{place}."
+                both = ", ".join(word for word in (field, where) if word)
+                return (
+                    f"Only the right guess {'gives' if test.steps else 'equals'} {what}{f' ({both})' if both else ''}."
+                )
 
 
 def _tidy(text: str) -> str:

@@ -283,8 +283,10 @@ class ClaimResolver:
             return Observational("resists guessing", datum, having[0])
         if role is not None and role.text in having:
             return Observational("resists guessing", datum, role.text)
-        kind = "starts from all names of" if datum.kind == "key" else "creates"
-        self.scope.report(rules.NOT_HELD, f"{'no role' if role is None else role.text} {kind} `{datum}`", subject.span,
+        deed, negated = ("starts", "start") if datum.kind == "key" else ("creates", "create")
+        whole = f"no role {deed}" if role is None else f"{role.text} does not {negated}"
+        names = " from all names of" if datum.kind == "key" else ""
+        self.scope.report(rules.NOT_HELD, f"{whole}{names} `{datum}`", subject.span,
                           "name a value that the role creates, or a long-term key with names that it starts from")  # fmt: skip
         return None
 
