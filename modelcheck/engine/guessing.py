@@ -31,6 +31,7 @@ from modelcheck.engine.scene import Scene, leaf_name
 from modelcheck.engine.solver import Solved, Solver
 from modelcheck.engine.spotlight import literals
 from modelcheck.engine.steps import session_literal, session_variable, state_literal, substituted
+from modelcheck.engine.tested import can_be_told_apart, excluded
 from modelcheck.machines.held import Stance
 from modelcheck.machines.machine import RoleMachine, fresh_values
 from modelcheck.machines.view import fill
@@ -47,7 +48,7 @@ EXECUTED = 12
 
 Body = tuple[Literal, ...]
 Test = tuple[Body, tuple[Condition, ...]]
-"""What has to hold for a test of the guess."""
+"""What has to hold for a test of the guess: for a message, first that a session is in the state in which it is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +67,17 @@ def decide(
     """
     _refuse(claim)
     solver = Solver(budget)
-    done = []
-    for case in _cases(system, claim, wanted):
-        solved = solver.solve(case)
-        if solved.goal is not None:
-            attack = _attack(system, claim, solved, budget)
+    done: list[Solved] = []
+    for bench, after in _benches(system, claim, wanted):
+        found = bench.excluded(after, solver)
+        if isinstance(found, Untested):
+            attack = _attack(system, claim, found.solved, budget)
             if attack is not None:
                 return attack
-            solved = solver.solve(case, exact=True)
-        if solved.goal is not None:
-            return _attack(system, claim, solved, budget) or Untested(solved)
-        done.append(solved)
+            found = bench.refined(found.solved, solver)
+        if isinstance(found, Untested):
+            return _attack(system, claim, found.solved, budget) or found
+        done += found
     if vacuity and _insensitive(system, claim, wanted, solver):
         return Vacuous(
             f"even if every other secret leaked, nothing would tell whether a guess for `{wanted.subject}` is right"
@@ -125,13 +126,13 @@ def _everything(clauses: ClauseSet, subject: Term) -> Iterator[Given]:
 # ------------------------------------------------------------------------------------------------ cases
 
 
-def _cases(system: System, claim: Claim, wanted: Observational) -> Iterator[Case]:
-    """Yield the case that there is no test, and, if something leaks after a point, that there is none after that."""
+def _benches(system: System, claim: Claim, wanted: Observational) -> Iterator[tuple[_Bench, Point | None]]:
+    """Yield what is to be excluded: a test, and, if something leaks after a point, a test after that."""
     points = dict.fromkeys(p.after for p in claim.powers if isinstance(p, Leak) and p.after is not None)
     early = tuple(p for p in claim.powers if not isinstance(p, Leak) or p.after is None)
-    yield _Bench(system, replace(claim, powers=early), wanted).case(None)
+    yield _Bench(system, replace(claim, powers=early), wanted), None
     for point in points:
-        yield _Bench(system, claim, wanted).case(point)
+        yield _Bench(system, claim, wanted), point
 
 
 class _Bench:
@@ -161,6 +162,40 @@ class _Bench:
         if sort_of(subject) not in GUESSED_SORTS:
             raise Unsupported(f"guessing of a value of sort {sort_of(subject)}")
         return subject
+
+    def excluded(self, after: Point | None, solver: Solver) -> list[Solved] | Untested:
+        """Return the solved case that there is no test, after the judged session has reached a point, or a test."""
+        solved = solver.solve(self.case(after))
+        return [solved] if solved.goal is None else Untested(solved)
+
+    def refined(self, solved: Solved, solver: Solver) -> list[Solved] | Untested:
+        """Return solved cases that exclude the tests of a case: solved exactly, then tested sessions told apart."""
+        case = solved.case
+        exact = solver.solve(case, exact=True)
+        if exact.goal is None:
+            return [exact]
+        if not can_be_told_apart(self.judged):
+            return Untested(exact)
+        reached = [case.goals[number] for number in exact.stages[-1][1].reached]
+        rest = tuple(goal for goal in case.goals if goal not in reached)
+        done = [solver.solve(replace(case, goals=rest, words=case.words[: len(rest)]), exact=True)]
+        tests = self.tests()
+        for predicate in dict.fromkeys(goal.body[0].predicate for goal in reached):
+            stance = self.sender(predicate)
+            bodies = [test for test in tests if test[0] and test[0][0].predicate == predicate]
+            found = None if stance is None else excluded(self.judged, stance, bodies, case.words[0], solver)
+            if found is None:
+                return Untested(exact)
+            done += found
+        return done
+
+    def sender(self, predicate: int) -> Stance | None:
+        """Return where a session is that has sent a message, given the predicate of its state; None for others."""
+        for (role, state), index in self.clauses.state_of.items():
+            if index == predicate:
+                machine = self.held.machines[role]
+                return Stance(machine, state, machine.states[state].views)
+        return None
 
     def case(self, after: Point | None) -> Case:
         """Return the case that there is no test, after the judged session has reached a point."""

@@ -7,7 +7,7 @@ import pytest
 from modelcheck.engine import equivalence, observations
 from modelcheck.options import Options
 from modelcheck.verdict import Attack, Holds, NotSupported, PossibleDifference, Vacuous, Verdict
-from tests.support import results
+from tests.support import FAST, results
 
 HELLO = """\
 protocol p
@@ -25,7 +25,7 @@ claims
 """
 
 
-def verdict(hello: str, claim: str = "tag unlinkable at Tag", options: Options = Options(audit=False)) -> Verdict:
+def verdict(hello: str, claim: str = "tag unlinkable at Tag", options: Options = FAST) -> Verdict:
     return results(HELLO.format(hello=hello, claim=claim), options)["p.c"].verdict
 
 

@@ -26,7 +26,7 @@ OPTIONS = Options(audit=False, vacuity=False)
 OTHERS = [("Alice", ("A", "B")), ("Alice", ("A", "i")), ("Bob", ("B", "A")), ("Bob", ("B", "i")), ("Bob", ("A", "B"))]
 PASSWORD = Key("pw", "Password", (Const("A", NAME), Const("B", NAME)))
 WRONG = Const("wrong", "Password")
-OWN_VALUES = {Const(ATTACKER, sort): Const(ATTACKER_VALUES[0], sort) for sort in FRESH_SORTS}
+OWN_VALUES: dict[Term, Term] = {Const(ATTACKER, sort): Const(ATTACKER_VALUES[0], sort) for sort in FRESH_SORTS}
 """What the replayer calls the attacker's own values."""
 HEAD = """\
 protocol random{seed}
