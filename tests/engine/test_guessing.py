@@ -236,6 +236,7 @@ def test_a_protocol_that_cannot_finish_is_vacuous() -> None:
         (" if Client agrees with Server on n", "pw(client, server)", "a premise"),
         (" despite weak hash", "pw(client, server)", "guessing with weak hash functions"),
         ("", "box(server)", "guessing of a key with a public half"),
+        (" despite dishonest server", "pw(client, server)", "guessing of a key that the attacker shares"),
         (" despite leak of box(server) after Client accepts and leak of r after Client sends Response",
          "pw(client, server)", "guessing with leaks after more than one point"),
     ],
