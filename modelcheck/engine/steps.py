@@ -346,8 +346,6 @@ def weak_parts(block: Block, form: str, computed: tuple[Term, ...]) -> Iterator[
                 yield key
             case App("pk_encrypt", (App("pk", (key,)), _)) if form == "rsa" and sort_of(key) == "RsaKey":
                 yield key
-            case Key(_, "RsaKey", _) if form == "rsa":
-                yield part
             case _:
                 pass
 
