@@ -18,7 +18,7 @@ from functools import reduce
 from operator import or_
 from time import monotonic
 
-from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Mask, Program, Relations
+from modelcheck.engine.horn import Box, Clause, Differ, Goal, Mask, Program, Relations
 from modelcheck.engine.layout import Layout, Moves
 
 START = -1
@@ -539,14 +539,15 @@ def matches(relations: Relations, goal: Goal, budget: Budget | None = None) -> I
     place = {slot: (layout.offsets[slot], layout.fields[slot]) for slot in range(len(masks))}
     apart = _apart(goal.differ, place, set(place))
     tables = []
+    whole = layout.pack(masks)
     for atom in sorted(goal.body, key=lambda atom: len(relations.get(atom.predicate, ()))):
-        table = _placed(relations, atom, masks, layout)
+        table = _placed(relations.get(atom.predicate, ()), [place[slot] for slot in atom.slots], whole, layout)
         if not table:
             return
         tables.append(table)
-        masks = list(layout.unpack(reduce(or_, table)))
+        whole = reduce(or_, table)
     seen: set[int] = set()
-    for env in _combinations(layout.pack(masks), tables, (layout.ones, layout.guards), budget):
+    for env in _combinations(whole, tables, (layout.ones, layout.guards), budget):
         parts = [env]
         for condition in apart:
             parts = [smaller for part in parts for smaller in condition.split(part)]
@@ -556,17 +557,27 @@ def matches(relations: Relations, goal: Goal, budget: Budget | None = None) -> I
                 yield layout.unpack(part)
 
 
-def _placed(relations: Relations, atom: Atom, masks: Sequence[Mask], layout: Layout) -> list[int]:
-    """The boxes of the atom inside the masks of the slots."""
+def _placed(boxes: Sequence[Box], columns: Sequence[tuple[int, Mask]], whole: int, layout: Layout) -> list[int]:
+    """The boxes of an atom whose columns lie at these places, inside the environment ``whole``."""
     table: dict[int, None] = {}
-    for box in relations.get(atom.predicate, ()):
-        narrowed = list(masks)
-        for slot, mask in zip(atom.slots, box, strict=True):
-            narrowed[slot] &= mask
-            if not narrowed[slot]:
+    inside = [(offset, whole >> offset & full) for offset, full in columns]
+    rest = whole
+    for offset, full in columns:
+        rest &= ~(full << offset)
+    repeated = len(set(columns)) < len(columns)
+    for box in boxes:
+        env = rest
+        for (offset, allowed), mask in zip(inside, box, strict=True):
+            common = mask & allowed
+            if not common:
                 break
+            env |= common << offset
         else:
-            table[layout.pack(narrowed)] = None
+            if repeated:  # a column that stands twice has what both occurrences have
+                for (offset, full), mask in zip(columns, box, strict=True):
+                    env &= (mask & full) << offset | layout.ones & ~(full << offset)
+            if not repeated or layout.inhabited(env):
+                table[env] = None
     return list(table)
 
 
@@ -575,16 +586,25 @@ def _combinations(
 ) -> Iterator[int]:  # fmt: skip
     """The environments inside ``env`` and one box of each table, the table with the fewest boxes left first.
 
-    ``bits`` are the all-ones and the guards of the layout.
+    A table with a box around the environment takes nothing away. ``bits`` are the all-ones and the guards of the layout.
     """
     ones, guards = bits
-    fitting = [[meet for box in table if ((meet := box & env) + ones) & guards == guards] for table in tables]
-    if budget is not None:
-        budget.charge(1 + sum(map(len, tables)) // COMPARED_PER_UNIT)
-    if not fitting:
-        yield env
-    elif all(fitting):
-        least = min(range(len(fitting)), key=lambda at: len(fitting[at]))
-        rest = [table for at, table in enumerate(fitting) if at != least]
-        for box in fitting[least]:
-            yield from _combinations(box, rest, bits, budget)
+    todo = [(env, tables)]
+    while todo:
+        env, tables = todo.pop()
+        if budget is not None:
+            budget.charge(1 + sum(map(len, tables)) // COMPARED_PER_UNIT)
+        fitting = []
+        for table in tables:
+            meets = [meet for box in table if ((meet := box & env) + ones) & guards == guards]
+            if env in meets:
+                continue
+            fitting.append(meets)
+            if not meets:
+                break
+        if not fitting:
+            yield env
+        elif fitting[-1]:
+            least = min(range(len(fitting)), key=lambda at: len(fitting[at]))
+            rest = [table for at, table in enumerate(fitting) if at != least]
+            todo += [(box, rest) for box in reversed(fitting[least])]

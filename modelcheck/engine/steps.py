@@ -29,7 +29,7 @@ from modelcheck.machines.machine import (
     simple,
 )
 from modelcheck.protocol.model import Channel, Fact, Path
-from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, sort_of, substitute, subterms, unify
+from modelcheck.protocol.terms import NAME, App, Const, Term, Var, sort_of, substitute, subterms, unify
 from modelcheck.protocol.theory import is_data, openings
 
 IDENTITY = "#session"
