@@ -28,6 +28,12 @@ COMPARED_PER_UNIT = 16
 """How many boxes of its predicate an inserted box is compared with for one work unit."""
 
 
+FIRST_LOOK = 256
+"""Boxes after which an eager computation looks at its goals for the first time; then at twice as many, and so on."""
+
+REGROUPED = 64
+"""Boxes of a predicate after which they are grouped by the column that tells most of them apart."""
+
 UNITS_PER_LOOK = 5000
 """Work units between two looks at the clock, some milliseconds."""
 
@@ -82,6 +88,8 @@ class Fixpoint:
     reached: tuple[int, ...]
     spent: int
     exact: bool
+    complete: bool
+    """Whether it was computed to its end, so that it includes the whole model."""
     _layouts: tuple[Layout, ...] = field(repr=False)
     _log: tuple[tuple[int, int, int], ...] = field(repr=False)
 
@@ -184,20 +192,31 @@ class _Relation:
     forbidden: tuple[int, ...]
     uses: list[_Use] = field(default_factory=list)
     live: dict[int, None] = field(default_factory=dict)
-    first: Mask = field(init=False)
-    """Where the first column lies: most often the session, in which few boxes agree."""
+    column: Mask = field(init=False)
+    """Where the column lies by which boxes are grouped."""
     groups: dict[int, dict[int, None]] = field(default_factory=dict)
-    """The live boxes by first column: only boxes that meet there can cover each other."""
+    """The live boxes by that column: only boxes that meet there can cover each other."""
+    regroup: int = REGROUPED
+    """How many boxes there are when the column is chosen anew."""
     neighbours: dict[int, int] = field(default_factory=dict)
     """Each box under each of its columns taken away: where a box to merge with is found."""
 
     def __post_init__(self) -> None:
-        self.first = self.layout.fields[0] if self.layout.fields else 0
+        self.column = self.layout.fields[0] if self.layout.fields else 0
+
+    def group(self) -> None:
+        """Nothing; the boxes are grouped by the column in which they differ most."""
+        self.regroup *= 2
+        columns = [full << offset for offset, full in zip(self.layout.offsets, self.layout.fields, strict=True)]
+        self.column = max(columns, key=lambda column: len({packed & column for packed in self.live}))
+        self.groups = {}
+        for packed in self.live:
+            self.groups.setdefault(packed & self.column, {})[packed] = None
 
     def remove(self, packed: int) -> None:
         """Nothing; the box is gone from the relation and from every place that uses it."""
         del self.live[packed]
-        del self.groups[packed & self.first][packed]
+        del self.groups[packed & self.column][packed]
         for keep in self.without:
             del self.neighbours[packed & keep]
         for use in self.uses:
@@ -217,17 +236,19 @@ class _Relation:
             if other in self.live:
                 self.remove(other)
         self.live[merged] = None
-        self.groups.setdefault(merged & self.first, {})[merged] = None
+        self.groups.setdefault(merged & self.column, {})[merged] = None
         for keep in self.without:
             self.neighbours[merged & keep] = merged
+        if len(self.live) > self.regroup:
+            self.group()
         return merged
 
     def _inside(self, packed: int) -> list[int] | None:
         """The boxes inside ``packed``, or None if it is inside one."""
         found = []
-        mine = packed & self.first
-        for first, group in self.groups.items():
-            common = mine & first
+        mine = packed & self.column
+        for theirs, group in self.groups.items():
+            common = mine & theirs
             if common == mine:
                 for other in group:
                     meet = packed & other
@@ -235,7 +256,7 @@ class _Relation:
                         return None
                     if meet == other:
                         found.append(other)
-            elif common == first:
+            elif common == theirs:
                 found += [other for other in group if packed & other == other]
         return found
 
@@ -259,7 +280,7 @@ Compiled = dict[int, "tuple[Clause, _Rule | None]"]
 
 def solve(
     program: Program, *, start: Relations | None = None, exact: bool = False, budget: Budget,
-    compiled: Compiled | None = None,
+    compiled: Compiled | None = None, eager: bool = False,
 ) -> Fixpoint:  # fmt: skip
     """The least model of the program above ``start``, or one that includes it unless ``exact``.
 
@@ -267,9 +288,10 @@ def solve(
     for the predicates that they have in common.
 
     Forbidden boxes are taken away from what clauses add, not from ``start``. Work is first-in first-out, so
-    records come in order of derivation depth, and it runs to completion: the model is an inductive invariant.
+    records come in order of derivation depth, and it runs to completion: the model is an inductive invariant. If
+    ``eager``, it stops soon after a goal is reached, and the model is not complete.
     """
-    return _Solver(program, exact, budget, {} if compiled is None else compiled).run(start or {})
+    return _Solver(program, exact, budget, {} if compiled is None else compiled).run(start or {}, eager=eager)
 
 
 class _Solver:
@@ -305,9 +327,9 @@ class _Solver:
                 known[index] = (clause, rule)
             yield rule
 
-    def run(self, start: Relations) -> Fixpoint:
-        """The finished fixpoint."""
-        before = self.budget.spent
+    def run(self, start: Relations, *, eager: bool) -> Fixpoint:
+        """The finished fixpoint, or the first one at a look that reaches a goal."""
+        before, look = self.budget.spent, FIRST_LOOK
         for number, boxes in start.items():
             layout = self.layouts[number]
             for packed in map(layout.pack, boxes):
@@ -320,12 +342,17 @@ class _Solver:
             relation, packed = self.queue.popleft()
             if packed in relation.live:
                 self.activate(relation, packed)
-        for rule in self.last:
-            self.conclude(rule)
+            if eager and len(self.log) >= look:
+                look *= 2
+                early = self.finish(before)
+                if early.reached:
+                    return early
         return self.finish(before)
 
     def finish(self, before: int) -> Fixpoint:
         """The fixpoint with its goals evaluated."""
+        for rule in self.last:
+            self.conclude(rule)
         relations = {
             relation.number: tuple(map(relation.layout.unpack, relation.live))
             for relation in self.relations
@@ -337,7 +364,7 @@ class _Solver:
             if next(matches(relations, goal, self.budget), None) is not None
         )
         spent = self.budget.spent - before
-        return Fixpoint(relations, reached, spent, self.exact, self.layouts, tuple(self.log))
+        return Fixpoint(relations, reached, spent, self.exact, not self.queue, self.layouts, tuple(self.log))
 
     def conclude(self, rule: _Rule) -> None:
         """Nothing; a rule whose head nobody asks for is joined once, with all boxes that there are."""
