@@ -587,15 +587,17 @@ def matches(relations: Relations, goal: Goal, budget: Budget | None = None) -> I
 def _placed(boxes: Sequence[Box], columns: Sequence[tuple[int, Mask]], whole: int, layout: Layout) -> list[int]:
     """The boxes of an atom whose columns lie at these places, inside the environment ``whole``."""
     table: dict[int, None] = {}
-    inside = [(offset, whole >> offset & full) for offset, full in columns]
+    # The column with the fewest values left excludes most boxes.
+    inside = [(at, offset, whole >> offset & full) for at, (offset, full) in enumerate(columns)]
+    inside.sort(key=lambda column: column[2].bit_count())
     rest = whole
     for offset, full in columns:
         rest &= ~(full << offset)
     repeated = len(set(columns)) < len(columns)
     for box in boxes:
         env = rest
-        for (offset, allowed), mask in zip(inside, box, strict=True):
-            common = mask & allowed
+        for at, offset, allowed in inside:
+            common = box[at] & allowed
             if not common:
                 break
             env |= common << offset
