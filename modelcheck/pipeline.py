@@ -10,6 +10,7 @@ from time import perf_counter
 
 from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label, SpecRejected, in_source_order
+from modelcheck.engine import guessing
 from modelcheck.engine.agreement import TooMany
 from modelcheck.engine.attacks import Searched, find_attack
 from modelcheck.engine.audit import BudgetSpent, Stage, audit
@@ -18,11 +19,13 @@ from modelcheck.engine.claim_scope import findings
 from modelcheck.engine.derivation import explain
 from modelcheck.engine.equivalence import Shown, assumptions, decide, words_of
 from modelcheck.engine.evidence import BadEvidence, Certificate, certificate, dump, load
+from modelcheck.engine.guessing import Untested
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.lengths import decide_lengths, length_assumptions
 from modelcheck.engine.narrate import Narrator
 from modelcheck.engine.prover import Proof, System, honest_paths, idle_protocol, paths_to, prove, reaches_point
 from modelcheck.engine.solver import Solved, Solver
+from modelcheck.engine.unlinkability import decide_linking
 from modelcheck.machines.held import Held
 from modelcheck.machines.machine import Receive, RoleMachine, Send
 from modelcheck.machines.project import project_all
@@ -190,8 +193,10 @@ def type_flaws(system: System) -> tuple[tuple[str, str], ...]:
 
 def _assumptions(claim: Claim) -> tuple[str, ...]:
     match claim.property:
-        case Observational("indistinguishable"):
+        case Observational("indistinguishable" | "unlinkable"):
             return (TYPED, *assumptions())
+        case Observational("resists guessing"):
+            return (TYPED, *guessing.assumptions())
         case Observational("lengths"):
             return tuple(length_assumptions())
         case _:
@@ -283,8 +288,6 @@ def _observed(
     system: System, claim: Claim, wanted: Observational, budget: Budget, options: Options
 ) -> Proof | Verdict:  # fmt: skip
     """Return the verdict on a claim about what an observer can tell, or the proof that it cannot."""
-    if wanted.word not in ("indistinguishable", "lengths"):
-        return NotSupported(claim.kind)
     idle = idle_protocol(system)
     if idle is not None:
         return _unfinished(idle)
@@ -292,7 +295,15 @@ def _observed(
         if wanted.word == "lengths":
             paths = honest_paths(system, system.protocol)
             return decide_lengths((system.protocol.paths[index] for index in paths), claim, wanted)
-        result = decide(system, claim, wanted, budget, vacuity=options.vacuity)
+        if wanted.word == "resists guessing":
+            found = guessing.decide(system, claim, wanted, budget, vacuity=options.vacuity)
+            return (
+                PossibleDifference(*_told(system, claim, found.solved, budget))
+                if isinstance(found, Untested)
+                else found
+            )
+        compared = decide_linking if wanted.word == "unlinkable" else decide
+        result = compared(system, claim, wanted, budget, vacuity=options.vacuity)
     except Unsupported as unsupported:
         return NotSupported(str(unsupported))
     if not isinstance(result, Shown):

@@ -182,7 +182,7 @@ class Knowledge:
 
     def _recipes(self, term: App) -> Iterator[tuple[Term, ...]]:
         for needs, _ in recipes(term, self.weak):
-            for filled in self._filled(needs):
+            for filled in self.filled(needs):
                 yield tuple(map(self.ring.normal, filled))
         if "hash" in self.weak and term.function == "sign":
             # A colliding hash makes a signature fit every message.
@@ -190,7 +190,7 @@ class Knowledge:
                 if isinstance(known, App) and known.function == "sign" and known.arguments[0] is term.arguments[0]:
                     yield known, term.arguments[1]
 
-    def _filled(self, needs: tuple[Term, ...]) -> Iterator[tuple[Term, ...]]:
+    def filled(self, needs: tuple[Term, ...]) -> Iterator[tuple[Term, ...]]:
         """Yield a recipe's needs, the blind that its result leaves open taken from something known."""
         if not any(SCHEMATIC in need.variables for need in needs):
             yield needs

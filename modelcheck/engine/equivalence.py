@@ -186,11 +186,10 @@ class _Bench:
         return any(taken <= {state.index for state in self.star.machine.lineage(end.state)} for end in self.ends())
 
     def shown(self, solved: Solved, derivation: Derivation) -> Shown:
-        """Return a derived difference, executed on both sides if it can be: the replayer's attacker is active."""
-        if self.claim.passive:
-            return Shown(solved, None)
+        """Return a derived difference, executed on both sides if it can be."""
         states = {stance.state for point in self._moments() for stance in self.held.stances(point)}
-        return Shown(solved, enacted(solved, derivation, self.tests, self._ground_keys(), states))
+        passive = self.claim.passive
+        return Shown(solved, enacted(solved, derivation, self.tests, self._ground_keys(), states, passive=passive))
 
     def _moments(self) -> tuple[Point, ...]:
         powers = [power for power in self.claim.powers if isinstance(power, Leak)]

@@ -11,6 +11,7 @@ from modelcheck.protocol.model import (
     Agreement,
     Aliveness,
     Claim,
+    Created,
     Datum,
     Dishonest,
     Fact,
@@ -241,9 +242,8 @@ class ClaimResolver:
                 return None if what is None else replace(what, sides=sides, measured=measured, bound=bound or 0)
             case tree.Unlinkable(subject, role):
                 return self.observational("unlinkable", subject, role)
-            case tree.Resists(subject):
-                data = self.data([subject], self.protocol)
-                return Observational("resists guessing", data[0], "") if data else None
+            case tree.Resists(subject, role):
+                return self.guessing(subject, role)
 
     def _owner(self, datum: Datum) -> Protocol:
         """Return the protocol that a datum belongs to."""
@@ -271,6 +271,32 @@ class ClaimResolver:
         found = self.role(role)
         data = self.data([subject], found[0]) if found is not None else ()
         return Observational(word, data[0], role.text) if data else None  # type: ignore[arg-type]
+
+    def guessing(self, subject: tree.Term, role: tree.Name | None) -> Observational | None:
+        """Return a claim about guesses, judged for a role that starts from the names of the key or creates the value."""
+        data = self.data([subject], self.protocol)
+        if not data or (role is not None and self.role(role) is None):
+            return None
+        (datum,) = data
+        having = [one.name for one in self.protocol.roles if self._has(one, datum)]
+        if role is None and having:
+            return Observational("resists guessing", datum, having[0])
+        if role is not None and role.text in having:
+            return Observational("resists guessing", datum, role.text)
+        deed, negated = ("starts", "start") if datum.kind == "key" else ("creates", "create")
+        whole = f"no role {deed}" if role is None else f"{role.text} does not {negated}"
+        names = " from all names of" if datum.kind == "key" else ""
+        self.scope.report(rules.NOT_HELD, f"{whole}{names} `{datum}`", subject.span,
+                          "name a value that the role creates, or a long-term key with names that it starts from")  # fmt: skip
+        return None
+
+    def _has(self, role: Role, datum: Datum) -> bool:
+        """Return whether a role has a secret from the start of its sessions."""
+        if datum.kind == "key":
+            arity = next(f.arity for p in self.all.values() for f in p.families if f.name == datum.name)
+            return len(datum.arguments) == arity and set(datum.arguments) <= {v.name for v in role.parameters}
+        created = (e for path in self.protocol.paths for e in path.events if isinstance(e, Created))
+        return datum.kind == "value" and any(e.role == role.name and e.variable.name == datum.name for e in created)
 
     def _values_exist(self, subject: tree.Term, names: tuple[tree.Name, ...]) -> None:
         """For a picked value the two sides are values of its sort; for a name they are any two names."""

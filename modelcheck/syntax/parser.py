@@ -431,7 +431,7 @@ class _Build(Transformer_NonRecursive[Token, Any]):
         return tree.Unlinkable(c[0], c[1], self.span(meta))
 
     def resists(self, meta: Meta, c: list[Any]) -> tree.Resists:
-        return tree.Resists(c[0], _pick(c, tree.Point), self.span(meta))
+        return tree.Resists(c[0], _pick(c[1:], tree.Name), self.span(meta))
 
     def reachable(self, meta: Meta, c: list[Any]) -> tree.Reachable:
         return tree.Reachable(c[0], self.span(meta))
