@@ -6,7 +6,7 @@ This is the attacker of replays. It reads the table of primitives and nothing of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import permutations
 
 from modelcheck.machines.machine import Keep, Recall, Receive, RoleMachine, Send, simple
@@ -33,6 +33,8 @@ class KeyRing:
 
     families: Mapping[str, Family]
     holders: Mapping[str, tuple[int, ...]]
+    _spelled: dict[Term, Term] = field(default_factory=dict, compare=False, repr=False)
+    """The spellings that were asked for before."""
 
     def is_dishonest(self, key: Key) -> bool:
         """Return whether the attacker holds a key because a dishonest party does."""
@@ -47,7 +49,7 @@ class KeyRing:
 
     def normal(self, term: Term) -> Term:
         """Return the one spelling of a ground term: exponents and indices whose order is irrelevant are sorted."""
-        done: dict[Term, Term] = {}
+        done = self._spelled
 
         def go(part: Term) -> Term:
             if part not in done:

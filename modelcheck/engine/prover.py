@@ -158,7 +158,7 @@ def _reaches(system: System, claim: Claim, budget: Budget) -> bool:
         held = system.held(clauses)
         solver = Solver(budget)
         system.reached[key] = all(
-            solver.solve(reachable(clauses, held, claim, point)).goal is not None for point in points
+            solver.reaches(reachable(clauses, held, claim, point)).goal is not None for point in points
         )
     return system.reached[key]
 

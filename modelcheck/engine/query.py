@@ -478,8 +478,10 @@ class _Decoder:
         if term not in self._memo:
             if isinstance(term, Var):
                 options = self.scenario.symbols.choice(term)
+                # What nothing depends on has no value in the solution: any will do.
                 value = next((v for v, literal in options.items() if self.holds(literal)), None)
-                self._memo[term] = Const("absent", term.sort) if value is None else self._ground(value)
+                value = value if value is not None else next(iter(options), Const("absent", term.sort))
+                self._memo[term] = self._ground(value)
             else:
                 self._memo[term] = rebuild(term, self._ground)
         return self._memo[term]

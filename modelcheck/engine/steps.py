@@ -29,7 +29,7 @@ from modelcheck.machines.machine import (
     simple,
 )
 from modelcheck.protocol.model import Channel, Fact, Path
-from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, sort_of, substitute, subterms, unify
+from modelcheck.protocol.terms import NAME, App, Const, Term, Var, sort_of, substitute, subterms, unify
 from modelcheck.protocol.theory import is_data, openings
 
 IDENTITY = "#session"
@@ -346,8 +346,6 @@ def weak_parts(block: Block, form: str, computed: tuple[Term, ...]) -> Iterator[
                 yield key
             case App("pk_encrypt", (App("pk", (key,)), _)) if form == "rsa" and sort_of(key) == "RsaKey":
                 yield key
-            case Key(_, "RsaKey", _) if form == "rsa":
-                yield part
             case _:
                 pass
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from modelcheck.engine.deduction import ATTACKER_VALUES, Built, Had, Opened, Seen
 from modelcheck.engine.offline import OfflineTest
@@ -25,6 +25,7 @@ from modelcheck.protocol.model import (
     Agreement,
     Aliveness,
     Claim,
+    Fact,
     Identifies,
     Leak,
     Observational,
@@ -32,7 +33,7 @@ from modelcheck.protocol.model import (
     Secrecy,
     Weak,
 )
-from modelcheck.protocol.terms import LABEL, MESSAGE, NAME, App, Const, Key, Term, exchange, show, subterms
+from modelcheck.protocol.terms import LABEL, MESSAGE, NAME, App, Const, Key, Term, Var, exchange, show, subterms
 from modelcheck.protocol.theory import DISHONEST, is_data
 from modelcheck.verdict import Attack, AttackSession, AttackStep
 
@@ -62,6 +63,9 @@ class _Teller:
         for start in trace.sessions:
             self.world.start(start)
         self.words = _words(replayed.world)
+        facts = (claim.premise, *(power.when for power in claim.powers if isinstance(power, Weak)))
+        self.conditions = {fact.subject.name for fact in facts if isinstance(fact, Fact)}
+        """The values on which the claim or its attacker depends."""
         self.number = 0
         self.number_of: dict[int, int] = {}
         """For each step of the trace the number of its line."""
@@ -115,7 +119,7 @@ class _Teller:
                     yield from self._explain(message, top=_listed(incoming.names))
                     arriving = "from the attacker"
         sent = self.world.advance(step)
-        deeds = self._deeds(way, arriving)
+        deeds = self._deeds(way, arriving, dict(step.decided))
         received = [n for s in way if isinstance(s.step, Receive) for n in _plain(s.step.names)]
         sending = [n for s in way if isinstance(s.step, Send) for n in _plain(s.step.names)]
         terms = ([] if step.received is None else [step.received]) + sent
@@ -125,7 +129,7 @@ class _Teller:
         for term in sent:
             self.told.add(term)
 
-    def _deeds(self, way: Sequence[State], arriving: str) -> str:
+    def _deeds(self, way: Sequence[State], arriving: str, decided: Mapping[str, str]) -> str:
         deeds: list[str] = []
         for state in way:
             match state.step:
@@ -139,6 +143,8 @@ class _Teller:
                     deeds.append(f"keeps {', '.join(name for name, _ in items)}")
                 case Pick(value, _, _, _) if isinstance(value, Const):
                     deeds.append(f"picks {value.value}")
+                case Pick(Var(name), _, _, _) if name in self.conditions:
+                    deeds.append(f"picks {name} = {decided[name]}")
                 case Reach(point):
                     deeds.append(point if point in ("accepts", "stops") else f"accepts {point}")
                 case Guard():

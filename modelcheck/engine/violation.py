@@ -380,7 +380,7 @@ def given_up(part: Term, form: str) -> Iterator[Term]:
             yield content
         case App("sign", (key, _)) if form == "sign" or (form == "rsa" and sort_of(key) == "RsaKey"):
             yield key
-        case Key(_, "RsaKey", _) if form == "rsa":
-            yield part
+        case App("pk_encrypt", (App("pk", (Key(_, "RsaKey", _) as key,)), _)) if form == "rsa":
+            yield key
         case _:
             pass
