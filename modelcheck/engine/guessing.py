@@ -100,10 +100,9 @@ def _attack(system: System, claim: Claim, solved: Solved, budget: Budget) -> Att
 def _insensitive(system: System, claim: Claim, wanted: Observational, solver: Solver) -> bool:
     """Return whether no guess could be tested even if every other long-term key and all values of sessions leaked."""
     bench = _Bench(system, replace(claim, powers=(), passive=False), wanted)
-    tests = bench.tests()
     leaked = leak_rules(bench.clauses, _everything(bench.clauses, bench.subject))
     scene = replace(bench.judged.scene()[0], leaked=leaked)
-    case = Case("everything else leaks", scene, bench.goals(scene, tests), {}, (), ())
+    case = Case("everything else leaks", scene, bench.goals(scene), {}, (), ())
     return all(
         explain(solved.stages, goal, solver.budget) is None
         for solved in (solver.solve(case), solver.solve(case, exact=True))
@@ -149,6 +148,8 @@ class _Bench:
         stances = [Stance(machine, state.index, state.views) for state in ends]
         self.judged = Judged(self.clauses, self.held, claim, Point(wanted.role, "accepts"), stances, strangers=False)
         self.subject = self._subject(machine, wanted)
+        # What leaks is known of the patterns that are demanded by then, so the tests come before all scenes.
+        self.tests = self._tests()
 
     def _subject(self, machine: RoleMachine, wanted: Observational) -> Term:
         datum = wanted.subject
@@ -183,15 +184,14 @@ class _Bench:
         reached = [case.goals[number] for number in exact.stages[-1][1].reached]
         rest = tuple(goal for goal in case.goals if goal not in reached)
         done = [solver.solve(replace(case, goals=rest, words=case.words[: len(rest)]), exact=True)]
-        tests = self.tests()
         for predicate in dict.fromkeys(goal.body[0].predicate for goal in reached):
             stance = self.sender(predicate)
-            bodies = [test for test in tests if test[0] and test[0][0].predicate == predicate]
+            bodies = [test for test in self.tests if test[0] and test[0][0].predicate == predicate]
             found = None if stance is None else excluded(self.judged, stance, bodies, case.words[0], solver)
             if found is None:
                 return Untested(exact)
             done += found
-        return done
+        return done if all(one.goal is None for one in done) else Untested(exact)
 
     def sender(self, predicate: int) -> Stance | None:
         """Return where a session is that has sent a message, given the predicate of its state; None for others."""
@@ -203,28 +203,26 @@ class _Bench:
 
     def case(self, after: Point | None) -> Case:
         """Return the case that there is no test, after the judged session has reached a point."""
-        # What leaks is known of the patterns that are demanded by then, so the tests come before the scene.
-        tests = self.tests()
         scene, later = self.judged.scene()
         stances = self.held.stances(after) if after is not None else ()
-        goals = self.goals(scene, tests, stances)
+        goals = self.goals(scene, stances)
         forbidden = self.judged.base_forbids(scene).result()
         words = (f"a guess for `{self.wanted.subject}` can be tested",) * len(goals)
         label = "no offline test" + (f" after {after}" if after is not None else "")
         return Case(label, scene, goals, forbidden, later, tuple((STAR, s) for s in stances), words=words)
 
-    def tests(self) -> list[Test]:
+    def _tests(self) -> list[Test]:
         """Return the tests of the guess, their rules added to the clauses."""
         tests = OfflineTests(self.clauses, self.subject)
         found = [*tests.of_exposures(), *tests.of_leaks(self.judged.all_given())]
         tests.finish()
         return found
 
-    def goals(self, scene: Scene, tests: Sequence[Test], stances: Sequence[Stance] = ()) -> tuple[Goal, ...]:
+    def goals(self, scene: Scene, stances: Sequence[Stance] = ()) -> tuple[Goal, ...]:
         """Return the goals "a guess can be tested", the judged session being at one of the stances if there are any."""
         places = [literals(self.clauses, stance, "judged ") for stance in stances] or [[]]
         star = {session_variable("judged "): scene.mask("session", [STAR])} if stances else {}
-        found = [scene.goal([*body, *there], conditions, star) for body, conditions in tests for there in places]
+        found = [scene.goal([*body, *there], conditions, star) for body, conditions in self.tests for there in places]
         return tuple(dict.fromkeys(goal for goal in found if goal is not None))
 
 

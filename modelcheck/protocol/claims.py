@@ -274,15 +274,21 @@ class ClaimResolver:
 
     def guessing(self, subject: tree.Term, role: tree.Name | None) -> Observational | None:
         """Return a claim about guesses, judged for a role that starts from the names of the key or creates the value."""
-        data = self.data([subject], self.protocol)
-        if not data or (role is not None and self.role(role) is None):
+        found = None if role is None else self.role(role)
+        if role is not None and found is None:
+            return None
+        everybody = (self.protocol, *(p for p in self.all.values() if p is not self.protocol))
+        owner = next(p for p in everybody if p.roles) if found is None else found[0]
+        data = self.data([subject], owner)
+        if not data:
             return None
         (datum,) = data
-        having = [one.name for one in self.protocol.roles if self._has(one, datum)]
-        if role is None and having:
-            return Observational("resists guessing", datum, having[0])
-        if role is not None and role.text in having:
-            return Observational("resists guessing", datum, role.text)
+        having = [
+            one.name if protocol is self.protocol else f"{protocol.name}.{one.name}"
+            for protocol in everybody for one in protocol.roles if self._has(protocol, one, datum)
+        ]  # fmt: skip
+        if having and (role is None or role.text in having):
+            return Observational("resists guessing", datum, having[0] if role is None else role.text)
         deed, negated = ("starts", "start") if datum.kind == "key" else ("creates", "create")
         whole = f"no role {deed}" if role is None else f"{role.text} does not {negated}"
         names = " from all names of" if datum.kind == "key" else ""
@@ -290,13 +296,14 @@ class ClaimResolver:
                           "name a value that the role creates, or a long-term key with names that it starts from")  # fmt: skip
         return None
 
-    def _has(self, role: Role, datum: Datum) -> bool:
+    def _has(self, protocol: Protocol, role: Role, datum: Datum) -> bool:
         """Return whether a role has a secret from the start of its sessions."""
         if datum.kind == "key":
             arity = next(f.arity for p in self.all.values() for f in p.families if f.name == datum.name)
             return len(datum.arguments) == arity and set(datum.arguments) <= {v.name for v in role.parameters}
-        created = (e for path in self.protocol.paths for e in path.events if isinstance(e, Created))
-        return datum.kind == "value" and any(e.role == role.name and e.variable.name == datum.name for e in created)
+        created = (e for path in protocol.paths for e in path.events if isinstance(e, Created))
+        mine = datum.kind == "value" and datum.owner in ("", protocol.name)
+        return mine and any(e.role == role.name and e.variable.name == datum.name for e in created)
 
     def _values_exist(self, subject: tree.Term, names: tuple[tree.Name, ...]) -> None:
         """For a picked value the two sides are values of its sort; for a name they are any two names."""
@@ -336,6 +343,8 @@ class ClaimResolver:
                 return self._of(point)
             case Identifies(tag):
                 return self._owner(tag)
+            case Observational(role=role):
+                return self.all.get(role.rpartition(".")[0], self.protocol)
             case _:
                 return self.protocol
 
