@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice, product
 
 from modelcheck.engine.bileaves import on_side
-from modelcheck.engine.clauses import SESSION, Rule
+from modelcheck.engine.clauses import SESSION, Predicate, Rule
 from modelcheck.engine.derivation import Derivation, Step
 from modelcheck.engine.judged import STAR
 from modelcheck.engine.observations import Test
@@ -74,15 +74,23 @@ def staging(scene: Scene, derivation: Derivation) -> Staged:
         label = scene.domain(SESSION)[step.values[0]]
         before = [p for p in step.premises if p in staged.session_of and _label(scene, derivation.steps[p]) == label]
         session = _continued(staged, label, before[0] if before else None)
-        leaves = {
-            variable: (variable.sort, scene.domain(variable.sort)[value])
-            for variable, value in zip(predicate.variables, step.values[1:], strict=True)
-        }
-        staged.moves.append((session, int(state), leaves))
+        staged.moves.append((session, int(state), _leaves(scene, predicate, step)))
         staged.moved[number] = staged.moves[-1]
         staged.session_of[number] = session
         staged.history[session].append(number)
     return staged
+
+
+def _leaves(scene: Scene, predicate: Predicate, step: Step) -> dict[Var, Leaf]:
+    """Return the leaves of a session in a state; a stored value has several columns and is none."""
+    leaves: dict[Var, Leaf] = {}
+    column = 1
+    for variable in predicate.variables:
+        sorts = scene.clauses.column_sorts(variable.sort)
+        if sorts == (variable.sort,):
+            leaves[variable] = (variable.sort, scene.domain(variable.sort)[step.values[column]])
+        column += len(sorts)
+    return leaves
 
 
 def _label(scene: Scene, step: Step) -> str:

@@ -6,11 +6,11 @@ Which of several such sessions made a value is tried out; the replayer says whic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, product
 
-from modelcheck.engine.deduction import ATTACKER_VALUES
+from modelcheck.engine.deduction import ATTACKER_VALUES, matches
 from modelcheck.engine.derivation import Derivation
 from modelcheck.engine.enact import MOST_CHOICES, Leaf, Staged, choices, staging
 from modelcheck.engine.judged import STAR
@@ -23,7 +23,7 @@ from modelcheck.engine.tell import tell
 from modelcheck.engine.trace import Advance, Reveal, SessionStart, Trace, TraceStep
 from modelcheck.engine.violation import Judge, replay
 from modelcheck.machines.held import Stance
-from modelcheck.machines.machine import Recall, Receive, RoleMachine, fresh_values
+from modelcheck.machines.machine import Recall, Receive, fresh_values
 from modelcheck.protocol.model import Claim, Datum, Leak
 from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var
 from modelcheck.protocol.terms import replace as put
@@ -33,8 +33,6 @@ from modelcheck.verdict import Attack
 def executed(system: System, claim: Claim, solved: Solved, derivation: Derivation) -> Attack | None:
     """Return a derivation as an attack, replayed, shortened and told; None if no choice of sessions makes it a run."""
     scene = solved.case.scene
-    if scene.clauses.components:
-        return None
     steps = staging(scene, derivation)
     ways = product(_judged(scene, steps.starts), choices(steps))
     for first, chosen in islice(ways, MOST_CHOICES):
@@ -72,9 +70,8 @@ def _trace(
     try:
         _reveal(judge, names, found)
         for label, state, leaves in steps.moves:
-            step = _advance(world.sessions[label], state, leaves, chosen)
-            world.advance(step)
-            found.append(step)
+            values = {variable: _ground(leaf, chosen) for variable, leaf in leaves.items()}
+            found.append(_advanced(world, world.sessions[label], state, values))
             _reveal(judge, names, found)
     except NotReplayed:
         return None
@@ -91,28 +88,52 @@ def _judged(scene: Scene, starts: Mapping[str, str]) -> Iterator[dict[str, str]]
     yield {STAR: STAR, **starts}
 
 
-def _advance(session: Session, state: int, leaves: Mapping[Var, Leaf], chosen: Mapping[str, str]) -> Advance:
+def _advanced(world: World, session: Session, state: int, leaves: Mapping[Var, Term]) -> Advance:
+    """Return the step that takes a session to a state, taken; raise NotReplayed if there is none."""
     label, machine = session.start.label, session.machine
     values: dict[Var, Term] = {v: Const(f"{v.name}@{label}", v.sort) for v in fresh_values(machine)}
-    values |= {v: Const(n, NAME) for v, n in zip(machine.role.parameters, session.start.names, strict=True)}
-    values |= {variable: _ground(leaf, chosen) for variable, leaf in leaves.items()}
+    values |= {**session.values, **leaves}
     decided = tuple((v.name, value.value) for v, value in values.items() if isinstance(value, Const))
-    return Advance(label, state, _taken(machine, session.state, state, values), decided)
+    for taken in _taken(world, session, state, values):
+        step = Advance(label, state, taken, decided)
+        try:
+            world.advance(step)
+        except NotReplayed:
+            continue
+        return step
+    raise NotReplayed(f"{label} does not get to state {state}")
 
 
-def _taken(machine: RoleMachine, start: int, end: int, values: Mapping[Var, Term]) -> Term | None:
-    """Return the message or the record that a session takes on its way from one state to another, if any."""
-    for state in machine.lineage(end):
-        if state.index == start:
+def _taken(world: World, session: Session, end: int, values: Mapping[Var, Term]) -> Iterator[Term | None]:
+    """Yield what a session may take on its way to a state: a message, a record, nothing if it needs none."""
+    for state in session.machine.lineage(end):
+        if state.index == session.state:
             break
         match state.step:
             case Receive(pattern=term):
-                return put(term, values)
+                terms: tuple[Term, ...] = (*(one.term for one in world.envelopes), *world.knowledge.learned)
+                yield from _instances(world, term, values, terms)
+                return
             case Recall(items):
-                return App("record", tuple(put(term, values) for _, term in items))
+                names = tuple(name for name, _ in items)
+                kept = [dict(record.values) for record in world.records if {*names} <= {*dict(record.values)}]
+                records = [App("record", tuple(stored[name] for name in names)) for stored in kept]
+                yield from _instances(world, App("record", tuple(term for _, term in items)), values, records)
+                return
             case _:
                 pass
-    return None
+    yield None
+
+
+def _instances(world: World, pattern: Term, values: Mapping[Var, Term], terms: Iterable[Term]) -> Iterator[Term]:
+    """Yield the pattern with its values, or, if some are stored values, the terms that have its shape."""
+    if all(variable in values for variable in pattern.variables):
+        yield put(pattern, values)
+        return
+    bound = {variable: values[variable] for variable in pattern.variables if variable in values}
+    for term in terms:
+        if next(matches(pattern, term, bound, world.ring), None) is not None:
+            yield term
 
 
 def _ground(leaf: Leaf, chosen: Mapping[str, str]) -> Term:

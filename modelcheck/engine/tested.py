@@ -27,15 +27,15 @@ Bodies = Sequence[tuple[tuple[Literal, ...], tuple[Condition, ...]]]
 class Tested(Judged):
     """A session of any role under any names; the names of the claim stay those of the claim."""
 
-    def __init__(self, claimed: Judged, stance: Stance, names: Sequence[str]) -> None:
-        """Take what the claim judges, where the tested session is, and its names."""
+    def __init__(self, claimed: Judged, stance: Stance, names: Sequence[str], *, partners: bool) -> None:
+        """Take what the claim judges, where the tested session is, its names, and whether its partners matter."""
         point = Point(stance.role, "accepts")
         super().__init__(claimed.clauses, claimed.held, claimed.claim, point, [stance], strangers=False)
         self._claimed = claimed.by_name()
         self.names = dict(zip(stance.machine.role.parameters, names, strict=True))
         self.honest = claimed.honest
         self.star = Session(STAR, stance.role, tuple(names), True)
-        for machine in self.held.machines.values():
+        for machine in self.held.machines.values() if partners else ():
             self.add_partners(machine.role.name)
 
     def partner_classes(self, role: str) -> tuple[Session, ...]:
@@ -65,21 +65,29 @@ def excluded(claimed: Judged, stance: Stance, bodies: Bodies, words: str, solver
     """
     done: list[Solved] = []
     for names in _namings(stance.machine, claimed.honest):
-        tested = Tested(claimed, stance, names)
-        scene, later = tested.scene()
-        fixed = {session_variable(): scene.mask("session", [STAR])}
-        found = [scene.goal(body, conditions, fixed) for body, conditions in bodies]
-        goals = tuple(dict.fromkeys(goal for goal in found if goal is not None))
-        case = Case(
-            f"no test of {stance.role}({','.join(names)})", scene, goals, tested.base_forbids(scene).result(), later,
-            ((STAR, stance),) * len(goals), split=True, words=(words,) * len(goals),
-        )  # fmt: skip
-        solved = solver.solve(case)
-        smaller = [solved] if solved.goal is None else refined(case, solver)
-        if isinstance(smaller, Derived):
+        # With partners there are more values to tell apart, at times too many.
+        for partners in (False, True):
+            found = _solved(Tested(claimed, stance, names, partners=partners), stance, bodies, words, solver)
+            if not isinstance(found, Derived):
+                done += found
+                break
+        else:
             return None
-        done += smaller
     return done
+
+
+def _solved(tested: Tested, stance: Stance, bodies: Bodies, words: str, solver: Solver) -> list[Solved] | Derived:
+    """Return the solved cases for a tested session, or one that stays derivable."""
+    scene, later = tested.scene()
+    fixed = {session_variable(): scene.mask("session", [STAR])}
+    found = [scene.goal(body, conditions, fixed) for body, conditions in bodies]
+    goals = tuple(dict.fromkeys(goal for goal in found if goal is not None))
+    case = Case(
+        f"no test of {stance.role}({','.join(tested.star.names)})", scene, goals, tested.base_forbids(scene).result(),
+        later, ((STAR, stance),) * len(goals), split=True, words=(words,) * len(goals),
+    )  # fmt: skip
+    solved = solver.solve(case)
+    return [solved] if solved.goal is None else refined(case, solver)
 
 
 def _namings(machine: RoleMachine, honest: Sequence[str]) -> Iterator[tuple[str, ...]]:
