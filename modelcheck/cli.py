@@ -147,7 +147,7 @@ def attack(spec: Path, claim: str, sessions: int, messages: bool) -> None:
             found = True
             click.echo("\n".join(attack_lines(result, messages=messages)))
         else:
-            click.echo(f"  no attack with up to {result} sessions of each role")
+            click.echo(f"  {result}")
     sys.exit(0 if found else 1)
 
 

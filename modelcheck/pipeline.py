@@ -48,6 +48,7 @@ from modelcheck.verdict import (
     Undecided,
     Vacuous,
     Verdict,
+    verdict_word,
 )
 
 TYPED = "messages are used in the format in which they are sent"
@@ -357,10 +358,13 @@ def audit_verdict(evidence: Certificate, budget: int, deadline: float | None = N
     return Holds(True, questions, evidence)
 
 
-def attack_on(task: ClaimTask, options: Options) -> Attack | int:
-    """Return an attack on a claim, or the number of sessions of each role with which there is none."""
+def attack_on(task: ClaimTask, options: Options) -> Attack | str:
+    """Return an attack on a claim, or the sentence that says how far the search for one got."""
+    if isinstance(task.what.property, Observational):
+        verdict = check_claim(task, options).verdict
+        return verdict if isinstance(verdict, Attack) else f"no attack; the verdict is: {verdict_word(verdict)}"
     found = find_attack(task.library.system(task.owner), task.what, options.sessions, options.attack_budget)
-    return found if isinstance(found, Attack) else found.sessions
+    return found if isinstance(found, Attack) else f"no attack with up to {found.sessions} sessions of each role"
 
 
 # ------------------------------------------------------------------------------------------------ around a claim

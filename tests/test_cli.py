@@ -14,6 +14,7 @@ import pytest
 
 from modelcheck import __version__, checking, cli, pipeline
 from modelcheck.cache import VerdictCache
+from modelcheck.resources import specs_folder
 from modelcheck.starter import starting_spec
 
 
@@ -526,6 +527,26 @@ def test_the_ending_of_the_file_is_the_format(run: Run, hello: str, ending: str,
 def test_the_format_can_be_said(run: Run, hello: str) -> None:
     assert run("diagram", hello, "--format", "dot", "-o", "picture") == (0, "", "")
     assert Path("picture").read_text(encoding="utf-8") == run("diagram", hello, "--format", "dot").out
+
+
+@pytest.mark.parametrize(
+    ("claim", "code", "last"),
+    [
+        (
+            "password.ticket.guessing",
+            0,
+            "Decrypting Ticket (step 2) with password(A, B) succeeds only for the right guess.",
+        ),
+        ("password.encrypted.guessing", 1, "no attack; the verdict is: holds"),
+        ("password.ticket.session_key", 1, "no attack with up to 2 sessions of each role"),
+    ],
+)
+def test_an_attack_is_looked_for_in_the_way_of_its_claim(run: Run, claim: str, code: int, last: str) -> None:
+    """What tells a guess apart is no trace property: the scenario query has nothing to say about it."""
+    spec = str(specs_folder() / "passwords" / "challenge_response.flow")
+    found = run("attack", spec, claim, "--sessions", "2")
+    assert (found.code, found.err) == (code, "")
+    assert found.out.splitlines()[-1].strip() == last
 
 
 def test_an_attack_is_drawn(run: Run, hello: str) -> None:
