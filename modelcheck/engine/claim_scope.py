@@ -7,7 +7,17 @@ from collections.abc import Iterator, Sequence
 from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label
 from modelcheck.machines.held import Held, Stance, tagged
-from modelcheck.protocol.model import Agreement, Aliveness, Claim, Datum, Identifies, Leak, Point, Secrecy
+from modelcheck.protocol.model import (
+    Agreement,
+    Aliveness,
+    Claim,
+    Datum,
+    Identifies,
+    Leak,
+    Observational,
+    Point,
+    Secrecy,
+)
 
 
 def findings(held: Held, claim: Claim) -> Iterator[Diagnostic]:
@@ -24,6 +34,8 @@ def findings(held: Held, claim: Claim) -> Iterator[Diagnostic]:
             yield from _foreign(claim, left)
         case Aliveness(left):
             yield from _foreign(claim, left)
+        case Observational(role=role):
+            yield from _foreign(claim, Point(role, "accepts"))
         case Identifies(tag, data):
             ends = [stance for machine in held.tagged_machines(tag) for stance in tagged(held, machine, tag)]
             if not ends:

@@ -270,3 +270,14 @@ def test_the_judged_role_can_be_named() -> None:
         task(SEALED, " at Server", "r")
     (found,) = rejected.value.diagnostics
     assert found.message == "Server does not create `r`"
+
+
+@pytest.mark.parametrize("claim", ["pw(client, server) resists guessing", "client unlinkable at Client"])
+def test_a_leak_after_a_point_of_another_role_is_refused(claim: str) -> None:
+    text = LOGIN.format(response=SEALED, attacker="", subject="pw(client, server)")
+    later = f"{claim} despite leak of box(server) after Server accepts"
+    (found,) = tasks(text.replace("pw(client, server) resists guessing", later))
+    with pytest.raises(SpecRejected) as rejected:
+        found.library.system(found.owner)
+    (wrong,) = rejected.value.diagnostics
+    assert wrong.message == "the leak comes after a point of Server, but the claim judges Client"
