@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations_with_replacement
 from random import Random
@@ -19,7 +20,7 @@ from modelcheck.protocol.model import Datum, Leak
 from modelcheck.protocol.terms import NAME, Const, Key, Term, exchange
 from modelcheck.protocol.theory import FRESH_SORTS
 from modelcheck.verdict import Attack, Holds, PossibleDifference, Verdict
-from tests.laws.explicit import ATTACKER, Search, World, start
+from tests.laws.explicit import ATTACKER, Search, Session, World, start
 from tests.laws.two_worlds import Different, Frames
 from tests.support import tasks
 
@@ -78,14 +79,27 @@ def claim_of(seed: int) -> ClaimTask | None:
 SEEDS = [seed for seed in range(24) if claim_of(seed) is not None]
 
 
-def worlds(task: ClaimTask, most: int, leaked: frozenset[Term] = frozenset()) -> list[frozenset[Term]]:
+class Relayed(Search):
+    """Runs before an attacker who only listens: a message is received if it was sent."""
+
+    def received(
+        self, session: Session, child: int, pattern: Term, world: World
+    ) -> Iterator[tuple[Session, frozenset[Term]]]:
+        for moved, seen in super().received(session, child, pattern, world):
+            if moved.ground(pattern) in world.seen:
+                yield moved, seen
+
+
+def worlds(
+    task: ClaimTask, most: int, leaked: frozenset[Term] = frozenset(), search: type[Search] = Search
+) -> list[frozenset[Term]]:
     """What the attacker has seen in the runs of two sessions, if it is given something before."""
     machines = {machine.role.name: machine for machine in task.library.system(task.owner).machines}
     found: dict[frozenset[Term], None] = {}
     for pair in combinations_with_replacement(OTHERS, 2):
         sessions = tuple(start(f"{n}", machines[role], names) for n, (role, names) in enumerate(pair))
-        search = Search(frozenset({"dec", "sig"}), most, {})
-        found |= {world.seen: None for world in search.worlds(World(sessions, leaked), set())}
+        searched = search(frozenset({"dec", "sig"}), most, {})
+        found |= {world.seen: None for world in searched.worlds(World(sessions, leaked), set())}
     return list(found)
 
 
@@ -170,6 +184,20 @@ def test_a_password_that_leaks_is_never_safe(seed: int) -> None:
     text = protocol(seed).replace("resists guessing", "resists guessing despite leak of pw(a, b)")
     (task,) = tasks(text)
     assert isinstance(verdict(task), Attack)
+
+
+def test_what_a_recorded_run_tells_is_no_secret() -> None:
+    """Against a passive attacker too, `holds` is never contradicted by explicit search."""
+    seen: Counter[tuple[str, bool]] = Counter()
+    for seed in SEEDS:
+        task = claim_of(seed)
+        assert task is not None
+        found = verdict(replace(task, what=replace(task.what, passive=True)))
+        tested = any(map(has_test, worlds(task, 60, search=Relayed)))
+        seen[type(found).__name__, tested] += 1
+        assert not (isinstance(found, Holds) and tested), protocol(seed)
+    assert seen["Attack", True] > 3
+    assert seen["Holds", False] > 5
 
 
 @pytest.mark.parametrize("seed", SEEDS)
