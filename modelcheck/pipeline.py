@@ -21,6 +21,7 @@ from modelcheck.engine.evidence import BadEvidence, Certificate, certificate, du
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.lengths import decide_lengths, length_assumptions
 from modelcheck.engine.narrate import Narrator
+from modelcheck.engine.observer import decide_observed, starts_with
 from modelcheck.engine.prover import Proof, System, honest_paths, prove, reaches_point
 from modelcheck.engine.solver import Solved, Solver
 from modelcheck.machines.held import Held
@@ -291,6 +292,8 @@ def _observed(
     try:
         if wanted.word == "lengths":
             return decide_lengths((system.protocol.paths[index] for index in paths), claim, wanted)
+        if not starts_with(system, wanted):
+            return decide_observed(system, claim, wanted, vacuity=options.vacuity)
         result = decide(system, claim, wanted, budget, vacuity=options.vacuity)
     except Unsupported as unsupported:
         return NotSupported(str(unsupported))
