@@ -299,11 +299,24 @@ def _observed(
         return NotSupported(str(unsupported))
     if not isinstance(result, Shown):
         return result
+    if result.seen is None and claim.passive:
+        watched = _watched(system, claim, wanted)
+        if watched is not None:
+            return watched
     steps, conclusion = _told(system, claim, result.solved, budget)
     if result.seen is None:
         return PossibleDifference(steps, conclusion)
     lines = (*steps, *(f"on the {side}: {what}" for side, what in zip(("left", "right"), result.seen, strict=True)))
     return Attack((), tuple(AttackStep("session", "", line, (), (), ()) for line in lines), conclusion)
+
+
+def _watched(system: System, claim: Claim, wanted: Observational) -> Attack | None:
+    """Return what an observer of honest runs sees differ, None if there is nothing or they are not covered."""
+    try:
+        found = decide_observed(system, claim, wanted, vacuity=False)
+    except Unsupported:
+        return None
+    return found if isinstance(found, Attack) else None
 
 
 def _told(system: System, claim: Claim, solved: Solved, budget: Budget) -> tuple[tuple[str, ...], str]:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from modelcheck.engine.deduction import KeyRing
 from modelcheck.machines.view import fill
-from modelcheck.protocol.terms import App, Const, Term, Var
+from modelcheck.protocol.terms import DH, App, Const, Key, Term, Var
 from modelcheck.protocol.theory import FRESH_SORTS, OPENINGS, RECIPES, is_data, match, openings, recipes
 
 Sight: TypeAlias = int
@@ -40,7 +40,8 @@ class Frame:
 
     def __init__(self, messages: Sequence[Term], ring: KeyRing, sights: Sights) -> None:
         """Take ground messages in the order in which they are read."""
-        self.ring, self.table = ring, sights
+        # Once exponents and indices of the messages are sorted, so are those of all that is taken out or put together.
+        self.families, self.table = ring.families, sights
         self.messages = tuple(map(ring.normal, messages))
         self.known: dict[Term, None] = dict.fromkeys(self.messages)
         self._can: dict[Term, bool] = {}
@@ -69,8 +70,8 @@ class Frame:
             return list(term.arguments), False
         parts, more = [], False
         for needs, content, _ in openings(term):
-            if all(self.can(self.ring.normal(need)) for need in needs):
-                parts.append(self.ring.normal(content))
+            if all(map(self.can, needs)):
+                parts.append(content)
             else:
                 more = True
         return parts, more
@@ -86,18 +87,19 @@ class Frame:
 
     def _ways(self, term: Term) -> Iterator[tuple[str, tuple[Term, ...]]]:
         """Yield each way to build a term from what the observer can build."""
-        for needs, recipe in recipes(term):
-            parts = tuple(map(self.ring.normal, needs))
+        for parts, recipe in recipes(term):
             if all(map(self.can, parts)):
                 assert isinstance(term, App)
-                yield term.function if recipe is None else f"recipe {RECIPES.index(recipe)}", parts
+                # The two ways to raise a share to an exponent are one operation; others differ in what they are given.
+                plain = recipe is None or term.function == DH
+                yield term.function if plain else f"recipe {RECIPES.index(recipe)}", parts
 
     def _is_public(self, term: Term) -> bool:
         match term:
             case Const(_, sort):
                 return sort not in FRESH_SORTS
-            case App("pk" | "g", (key,)) if hasattr(key, "family"):
-                return self.ring.families[key.family].public
+            case App("pk" | "g", (Key(family),)):
+                return self.families[family].public
             case _:
                 return False
 
@@ -128,10 +130,10 @@ class Frame:
             bound: dict[Var, Term] = {}
             if opening.weak or not match(opening.sealed, term, bound):
                 continue
-            needs = tuple(self.ring.normal(fill(need, bound)) for need in opening.needs)
+            needs = tuple(fill(need, bound) for need in opening.needs)
             if not all(map(self.can, needs)):
                 continue
-            content = () if opening.gives is None else (self.ring.normal(fill(opening.gives, bound)),)
-            further = [self.ring.normal(fill(need, bound)) for need in opening.role_needs]
+            content = () if opening.gives is None else (fill(opening.gives, bound),)
+            further = [fill(need, bound) for need in opening.role_needs]
             fitting = tuple(self.sight(need) if self.can(need) else None for need in further)
             yield index, tuple(map(self.sight, (*needs, *content))), fitting

@@ -260,7 +260,9 @@ def _refuse(system: System, claim: Claim, wanted: Observational) -> None:
     if claim.premise is not None:
         raise Unsupported("a premise of a claim of indistinguishability")
     if not starts_with(system, wanted) and not _picks_it(system, wanted):
-        raise Unsupported(f"sides that differ in `{wanted.subject}`, which {wanted.role} neither starts from nor picks,")
+        raise Unsupported(
+            f"sides that differ in `{wanted.subject}`, which {wanted.role} neither starts from nor picks,"
+        )
     for power in claim.powers:
         if isinstance(power, Dishonest):
             raise Unsupported("a dishonest party and an attacker who only reads")
@@ -372,7 +374,9 @@ def _decided(
     open_runs = list(_unmatched(bench, everything))
     if not open_runs:
         if vacuity and not any(True for _ in _unmatched(bench, _all_known(bench, everything))):
-            return Vacuous("even if all keys and all secrets of the judged session leaked, nobody could tell the sides apart")
+            return Vacuous(
+                "even if all keys and all secrets of the judged session leaked, nobody could tell the sides apart"
+            )
         return Holds(True, 0)
     certain = _context(bench, [run for run in bench.others if run.sure])
     best = None
