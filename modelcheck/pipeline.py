@@ -23,6 +23,7 @@ from modelcheck.engine.guessing import Untested
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.lengths import decide_lengths, length_assumptions
 from modelcheck.engine.narrate import Narrator
+from modelcheck.engine.observer import decide_observed, starts_with
 from modelcheck.engine.prover import Proof, System, honest_paths, idle_protocol, paths_to, prove, reaches_point
 from modelcheck.engine.solver import Solved, Solver
 from modelcheck.engine.unlinkability import decide_linking
@@ -303,12 +304,18 @@ def _observed(
                 if isinstance(found, Untested)
                 else found
             )
+        if wanted.word == "indistinguishable" and not starts_with(system, wanted):
+            return decide_observed(system, claim, wanted, vacuity=options.vacuity)
         compared = decide_linking if wanted.word == "unlinkable" else decide
         result = compared(system, claim, wanted, budget, vacuity=options.vacuity)
     except Unsupported as unsupported:
         return NotSupported(str(unsupported))
     if not isinstance(result, Shown):
         return result
+    if result.seen is None and claim.passive:
+        watched = _watched(system, claim, wanted)
+        if watched is not None:
+            return watched
     steps, conclusion = _told(system, claim, result.solved, budget)
     if result.seen is None:
         return PossibleDifference(steps, conclusion)
@@ -318,6 +325,15 @@ def _observed(
 
 def _unfinished(protocol: str) -> Vacuous:
     return Vacuous(f"with honest partners and no attacker some role of `{protocol}` cannot take all of its steps")
+
+
+def _watched(system: System, claim: Claim, wanted: Observational) -> Attack | None:
+    """Return what an observer of honest runs sees differ, None if there is nothing or they are not covered."""
+    try:
+        found = decide_observed(system, claim, wanted, vacuity=False)
+    except Unsupported:
+        return None
+    return found if isinstance(found, Attack) else None
 
 
 def _told(system: System, claim: Claim, solved: Solved, budget: Budget) -> tuple[tuple[str, ...], str]:

@@ -7,7 +7,7 @@ primitives, nothing of clauses, boxes and scenes. Only what it sees differ is an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product as combinations
 
@@ -27,7 +27,16 @@ from modelcheck.protocol.terms import (
     sort_of,
     subterms,
 )
-from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS, is_data, openings, product, recipes
+from modelcheck.protocol.theory import (
+    DISHONEST,
+    FRESH_SORTS,
+    Recipe,
+    is_data,
+    match,
+    openings,
+    product,
+    recipes,
+)
 
 ATTACKER = "the attacker's"
 """The fresh value of each sort that the attacker makes."""
@@ -98,8 +107,10 @@ class Seen:
 
     def __init__(self, pairs: Sequence[Pair], families: Mapping[str, Family]) -> None:
         self.families = families
-        self.pairs: dict[Pair, None] = dict.fromkeys(pairs)
+        self.pairs: dict[Pair, None] = {}
+        self.rights: dict[Term, dict[Term, None]] = {}
         self.memo: dict[Term, dict[Term, None]] = {}
+        self._add(pairs)
         before = -1
         while before != len(self.pairs):
             before = len(self.pairs)
@@ -107,18 +118,22 @@ class Seen:
             for left, right in list(self.pairs):
                 self._take_apart(left, right)
         for left, right in self.pairs:
-            if isinstance(left, App) and is_data(left.function):
-                continue  # its parts are pairs too
-            for other in self.beside(left):
+            # The parts of a message are compared by themselves.
+            for other in () if isinstance(left, App) and is_data(left.function) else self.beside(left):
                 if other is not right:
                     raise Different(f"the attacker finds {_brief(left)} equal to what it can build",
                                     f"there {_brief(right)} is not {_brief(other)}")  # fmt: skip
+
+    def _add(self, pairs: Iterable[Pair]) -> None:
+        for left, right in pairs:
+            self.pairs[left, right] = None
+            self.rights.setdefault(left, {})[right] = None
 
     def _take_apart(self, left: Term, right: Term) -> None:
         if isinstance(left, App) and is_data(left.function):
             if not isinstance(right, App) or left.function != right.function:
                 raise Different(f"a message {_brief(left)}", f"a message {_brief(right)}")
-            self.pairs |= dict.fromkeys(zip(left.arguments, right.arguments, strict=True))
+            self._add(zip(left.arguments, right.arguments, strict=True))
             return
         if isinstance(left, App) and left.function == "sign":
             for public in self.beside(App("pk", left.arguments[:1])):
@@ -129,7 +144,7 @@ class Seen:
                 found = [other for other in openings(right) if other[2] is opening and other[0] == keys]
                 if not found:
                     raise Different(f"{_brief(left)} can be opened", f"{_brief(right)} cannot")
-                self.pairs[content, found[0][1]] = None
+                self._add([(content, found[0][1])])
 
     def beside(self, left: Term) -> dict[Term, None]:
         """Return what the attacker has in the right system where it has ``left`` in the left one."""
@@ -139,7 +154,7 @@ class Seen:
         return self.memo[left]
 
     def _beside(self, left: Term) -> Iterator[Term]:
-        yield from (right for other, right in self.pairs if other is left)
+        yield from list(self.rights.get(left, ()))
         match left:
             case Const(value, sort) if sort not in FRESH_SORTS or value == ATTACKER:
                 yield left
@@ -153,23 +168,18 @@ class Seen:
                 yield left
         for needs, recipe in recipes(left):
             for parts in combinations(*(tuple(self.beside(need)) for need in needs)):
-                built = _built(left, parts, plain=recipe is None)
-                if built is not None:
-                    yield built
+                yield _built(left, parts, recipe)
 
 
-def _built(left: Term, parts: tuple[Term, ...], *, plain: bool) -> Term | None:
-    """Return what a way of building ``left`` gives from the parts of the right system."""
+def _built(left: Term, parts: tuple[Term, ...], recipe: Recipe | None) -> Term:
+    """Return what a way of building ``left`` gives from the parts of the right system; rubbish if it does not fit them."""
     assert isinstance(left, App)
-    if plain:
+    if recipe is None:
         return App(left.function, parts)
-    match left.function, parts:
-        case "dh", (private, App("g", (exponent,))):
-            return product(private, exponent)
-        case "kem_ss", (key, App("kem_ct", (App("pk", (other,)) as public, coins))) if key is other:
-            return App("kem_ss", (public, coins))
-        case _:
-            return None
+    bound: dict[Var, Term] = {}
+    if not all(match(need, part, bound) for need, part in zip(recipe.needs, parts, strict=True)):
+        return App(f"rubbish from {left.function}", parts)
+    return _ground(recipe.gives, bound, ())
 
 
 def execute(machines: Mapping[str, RoleMachine], families: Mapping[str, Family], script: Script) -> tuple[str, str]:

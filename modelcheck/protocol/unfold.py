@@ -26,6 +26,7 @@ from modelcheck.protocol.model import (
     Reached,
     Recalled,
     Sent,
+    set_choices,
     set_members,
 )
 from modelcheck.protocol.scope import Scope
@@ -517,13 +518,8 @@ class _Walk(Evaluator):
         return any(
             chosen in self.domains[event.variable]
             for sets in product(*options)
-            for chosen in _choices(order, sets, event.rule)
+            for chosen in set_choices(order, sets, event.rule)
         )
-
-
-def _choices(order: tuple[str, ...], sets: tuple[str, ...], rule: str) -> tuple[str, ...]:
-    common = tuple(value for value in order if all(value in set_members(one) for one in sets))
-    return common[:1] if rule == "best" else common
 
 
 def recalled_value(value: Term, names: dict[str, Term], protocol: str) -> Term:

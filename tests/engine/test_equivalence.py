@@ -162,7 +162,10 @@ def test_who_may_write_on_an_authentic_channel_is_a_difference() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (("server indistinguishable", "n indistinguishable"), "sides that differ in `n`, which is no name"),
+        (
+            ("server indistinguishable", "n indistinguishable"),
+            "sides that differ in `n`, which Client neither starts from nor picks",
+        ),
         (("at Client\n", "at Client despite weak hash\n"), "weak primitives"),
         (("at Client\n", "at Client despite leak of n of other sessions\n"), "leaks of session values"),
         (("{ B1, B2 }", "{ B1, B1 }"), "two sides that are the same name"),
@@ -209,7 +212,9 @@ def test_without_its_tests_the_comparison_would_prove_anything() -> None:
 
 def test_a_passive_attacker_compares_what_roles_sent() -> None:
     """What is decided by an answer that somebody has to make up is no attack by an observer."""
-    assert isinstance(hello("n, server", attacker=" against a passive attacker"), Attack)
+    found = hello("n, server", attacker=" against a passive attacker")
+    assert isinstance(found, Attack)
+    assert "there `B1` is not `B2`" in found.steps[-1].text
     assert isinstance(hello("pk_encrypt(pk(enc(server)), n)"), Attack)
     assert not isinstance(hello("pk_encrypt(pk(enc(server)), n)", attacker=" against a passive attacker"), Attack)
 
