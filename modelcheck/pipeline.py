@@ -26,7 +26,7 @@ from modelcheck.engine.narrate import Narrator
 from modelcheck.engine.observer import decide_observed, starts_with
 from modelcheck.engine.prover import Proof, System, honest_paths, idle_protocol, paths_to, prove, reaches_point
 from modelcheck.engine.solver import Solved, Solver
-from modelcheck.engine.unlinkability import decide_linking
+from modelcheck.engine.unlinkability import compared
 from modelcheck.machines.held import Held
 from modelcheck.machines.machine import Receive, RoleMachine, Send
 from modelcheck.machines.project import project_all
@@ -299,15 +299,13 @@ def _observed(
             return decide_lengths((system.protocol.paths[index] for index in paths), claim, wanted)
         if wanted.word == "resists guessing":
             found = guessing.decide(system, claim, wanted, budget, vacuity=options.vacuity)
-            return (
-                PossibleDifference(*_told(system, claim, found.solved, budget))
-                if isinstance(found, Untested)
-                else found
-            )
+            if isinstance(found, Untested):
+                return PossibleDifference(*_told(system, claim, found.solved, budget))
+            return found
         if wanted.word == "indistinguishable" and not starts_with(system, wanted):
             return decide_observed(system, claim, wanted, vacuity=options.vacuity)
-        compared = decide_linking if wanted.word == "unlinkable" else decide
-        result = compared(system, claim, wanted, budget, vacuity=options.vacuity)
+        wanted = compared(wanted) if wanted.word == "unlinkable" else wanted
+        result = decide(system, claim, wanted, budget, vacuity=options.vacuity)
     except Unsupported as unsupported:
         return NotSupported(str(unsupported))
     if not isinstance(result, Shown):
