@@ -16,11 +16,14 @@ author = "the modelcheck authors"
 copyright = "the modelcheck authors"
 release = version = __version__
 
-extensions = ["myst_parser", "modelcheck.sphinx_ext"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "modelcheck.sphinx_ext"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 nitpicky = True
+nitpick_ignore_regex = [("py:.*", ".*")]  # types in signatures: few of them are documented here
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
 flow_audit = True
 
 html_theme = "furo"
