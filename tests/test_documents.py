@@ -1,7 +1,7 @@
 """The README and the documentation are real: their commands run as they are written and give what stands below them.
 
 A page is followed from top to bottom in an empty folder with those packaged specs that it names by their path, or a
-new spec in ``specs`` if it names none. Of its blocks
+new spec in ``specs`` if it names none, and a copy of the program if it changes that. Of its blocks
 
 - ``flow NAME`` and ``toml NAME`` are the text of the file NAME, and ``diff NAME`` changes some lines of it;
 - ``console`` has commands, each with its output if that is shown, ``...`` for what is left out. A command exits with 0
@@ -27,6 +27,7 @@ import pytest
 
 import modelcheck
 from modelcheck import cli
+from modelcheck.protocol.theory import PRIMITIVES
 from modelcheck.resources import specs_folder
 from modelcheck.starter import starting_spec
 from tests.test_pytest_plugin import LOADED
@@ -127,12 +128,17 @@ class Reader:
         return code, captured.out + captured.err
 
 
+PROGRAMS = {
+    "pytest": [sys.executable, "-m", "pytest", *LOADED, "-p", "no:cacheprovider", "-p", "no:hypothesispytest"],
+    "python": [sys.executable],
+}
+"""What pages run besides the program itself; with `python -m modelcheck` it is the one in the working directory."""
+
+
 def other(words: list[str]) -> tuple[int, str]:
-    """Return the exit code and the output of pytest, the one other program that pages run."""
-    assert words[0] == "pytest", words
-    own = [*LOADED, "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    """Return the exit code and the output of another program."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *own, *words[1:]], text=True, capture_output=True, timeout=120,
+        [*PROGRAMS[words[0]], *words[1:]], text=True, capture_output=True, timeout=120,
         env=os.environ | {"PYTHONPATH": str(CHECKOUT), "COLUMNS": "80"}, check=False)  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 
@@ -155,6 +161,13 @@ def lay_out_specs(text: str) -> None:
         Path("specs/hello.flow").write_text(starting_spec("hello"), encoding="utf-8")
 
 
+def lay_out_checkout(text: str) -> None:
+    """Put a copy of the program into the working directory if a page changes it."""
+    if "```diff modelcheck/" in text:
+        for folder in ("modelcheck", "grammars"):
+            shutil.copytree(CHECKOUT / folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_can_be_followed(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -162,6 +175,7 @@ def test_a_page_can_be_followed(
     monkeypatch.chdir(tmp_path)
     text = (CHECKOUT / page).read_text(encoding="utf-8")
     lay_out_specs(text)
+    lay_out_checkout(text)
     reader = Reader(capsys)
     for block in BLOCK.finditer(text):
         reader.follow(block["info"], block["text"])
@@ -177,6 +191,11 @@ def test_the_specs_of_a_page_are_formatted(page: str, tmp_path: Path) -> None:
             with pytest.raises(SystemExit) as exited:
                 cli.run(["fmt", "--check", str(spec)])
             assert exited.value.code == 0
+
+
+def test_the_reference_has_every_primitive() -> None:
+    reference = (CHECKOUT / "docs" / "reference" / "language.md").read_text(encoding="utf-8")
+    assert [name for name in PRIMITIVES if f"`{name}(" not in reference and f"{name}(k)" not in reference] == []
 
 
 def test_what_is_installed_is_what_continuous_integration_installs() -> None:
