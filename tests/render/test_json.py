@@ -11,6 +11,7 @@ from modelcheck import __version__
 from modelcheck.render.json import document, render
 from modelcheck.verdict import ClaimResult
 from tests.render import results
+from tests.render.golden_files import golden
 
 
 def test_the_whole_document() -> None:
@@ -39,6 +40,10 @@ def test_the_whole_document() -> None:
             }
         ],
     }
+
+
+def test_the_whole_document_of_a_run() -> None:
+    assert render([*results.NAMED, results.REACHED]) + "\n" == golden("report.json")
 
 
 @pytest.mark.parametrize(
