@@ -79,10 +79,11 @@ def decide(system: System, claim: Claim, wanted: Observational, budget: Budget, 
 
 def _simply(bench: _Bench, solver: Solver) -> Shown | None:
     """Return a difference that is executed, found with few tests, None if there is none."""
-    for found in _derivations(solver.solve(bench.case()), solver.budget):
-        shown = bench.shown(*found)
-        if shown.seen is not None:
-            return shown
+    for solve in (solver.reaches, solver.solve):
+        for found in _derivations(solve(bench.case()), solver.budget):
+            shown = bench.shown(*found)
+            if shown.seen is not None:
+                return shown
     return None
 
 
@@ -103,7 +104,8 @@ def _insensitive(system: System, claim: Claim, wanted: Observational, solver: So
     attempts: tuple[tuple[Leaking, int], ...] = (("keys", 1), ("everything", 1), ("everything", LARGEST))
     for leaking, most_pairs in attempts:
         bench = _Bench(system, claim, wanted, most_pairs)
-        if next(_derivations(solver.solve(bench.case(leaking)), solver.budget), None) is not None:
+        case = bench.case(leaking)
+        if any(next(_derivations(solve(case), solver.budget), None) for solve in (solver.reaches, solver.solve)):
             return None
     return "even if all keys and all secrets of the judged session leaked, nobody could tell the sides apart"
 
@@ -184,11 +186,10 @@ class _Bench:
         return any(taken <= {state.index for state in self.star.machine.lineage(end.state)} for end in self.ends())
 
     def shown(self, solved: Solved, derivation: Derivation) -> Shown:
-        """Return a derived difference, executed on both sides if it can be: the replayer's attacker is active."""
-        if self.claim.passive:
-            return Shown(solved, None)
+        """Return a derived difference, executed on both sides if it can be."""
         states = {stance.state for point in self._moments() for stance in self.held.stances(point)}
-        return Shown(solved, enacted(solved, derivation, self.tests, self._ground_keys(), states))
+        passive = self.claim.passive
+        return Shown(solved, enacted(solved, derivation, self.tests, self._ground_keys(), states, passive=passive))
 
     def _moments(self) -> tuple[Point, ...]:
         powers = [power for power in self.claim.powers if isinstance(power, Leak)]

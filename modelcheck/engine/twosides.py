@@ -7,7 +7,7 @@ primitives, nothing of clauses, boxes and scenes. Only what it sees differ is an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product as combinations
 
@@ -27,7 +27,16 @@ from modelcheck.protocol.terms import (
     sort_of,
     subterms,
 )
-from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS, is_data, openings, product, recipes
+from modelcheck.protocol.theory import (
+    DISHONEST,
+    FRESH_SORTS,
+    Recipe,
+    is_data,
+    match,
+    openings,
+    product,
+    recipes,
+)
 
 ATTACKER = "the attacker's"
 """The fresh value of each sort that the attacker makes."""
@@ -81,6 +90,8 @@ class Script:
     last: Delivery | None
     later: tuple[Term, ...] = ()
     """The keys that leak when all moves are made."""
+    passive: bool = False
+    """Whether the attacker only listens: roles then receive what roles sent to them."""
 
 
 @dataclass(slots=True)
@@ -96,8 +107,10 @@ class Seen:
 
     def __init__(self, pairs: Sequence[Pair], families: Mapping[str, Family]) -> None:
         self.families = families
-        self.pairs: dict[Pair, None] = dict.fromkeys(pairs)
+        self.pairs: dict[Pair, None] = {}
+        self.rights: dict[Term, dict[Term, None]] = {}
         self.memo: dict[Term, dict[Term, None]] = {}
+        self._add(pairs)
         before = -1
         while before != len(self.pairs):
             before = len(self.pairs)
@@ -105,16 +118,22 @@ class Seen:
             for left, right in list(self.pairs):
                 self._take_apart(left, right)
         for left, right in self.pairs:
-            for other in self.beside(left):
+            # The parts of a message are compared by themselves.
+            for other in () if isinstance(left, App) and is_data(left.function) else self.beside(left):
                 if other is not right:
                     raise Different(f"the attacker finds {_brief(left)} equal to what it can build",
                                     f"there {_brief(right)} is not {_brief(other)}")  # fmt: skip
+
+    def _add(self, pairs: Iterable[Pair]) -> None:
+        for left, right in pairs:
+            self.pairs[left, right] = None
+            self.rights.setdefault(left, {})[right] = None
 
     def _take_apart(self, left: Term, right: Term) -> None:
         if isinstance(left, App) and is_data(left.function):
             if not isinstance(right, App) or left.function != right.function:
                 raise Different(f"a message {_brief(left)}", f"a message {_brief(right)}")
-            self.pairs |= dict.fromkeys(zip(left.arguments, right.arguments, strict=True))
+            self._add(zip(left.arguments, right.arguments, strict=True))
             return
         if isinstance(left, App) and left.function == "sign":
             for public in self.beside(App("pk", left.arguments[:1])):
@@ -125,7 +144,7 @@ class Seen:
                 found = [other for other in openings(right) if other[2] is opening and other[0] == keys]
                 if not found:
                     raise Different(f"{_brief(left)} can be opened", f"{_brief(right)} cannot")
-                self.pairs[content, found[0][1]] = None
+                self._add([(content, found[0][1])])
 
     def beside(self, left: Term) -> dict[Term, None]:
         """Return what the attacker has in the right system where it has ``left`` in the left one."""
@@ -135,7 +154,7 @@ class Seen:
         return self.memo[left]
 
     def _beside(self, left: Term) -> Iterator[Term]:
-        yield from (right for other, right in self.pairs if other is left)
+        yield from list(self.rights.get(left, ()))
         match left:
             case Const(value, sort) if sort not in FRESH_SORTS or value == ATTACKER:
                 yield left
@@ -144,25 +163,23 @@ class Seen:
                     yield left
             case App("pk" | "g", (Key(family, _, _),)) if self.families[family].public:
                 yield left
+            case App("id", (Key(),)):
+                # Identities are public, and so are all names.
+                yield left
         for needs, recipe in recipes(left):
             for parts in combinations(*(tuple(self.beside(need)) for need in needs)):
-                built = _built(left, parts, plain=recipe is None)
-                if built is not None:
-                    yield built
+                yield _built(left, parts, recipe)
 
 
-def _built(left: Term, parts: tuple[Term, ...], *, plain: bool) -> Term | None:
-    """Return what a way of building ``left`` gives from the parts of the right system."""
+def _built(left: Term, parts: tuple[Term, ...], recipe: Recipe | None) -> Term:
+    """Return what a way of building ``left`` gives from the parts of the right system; rubbish if it does not fit them."""
     assert isinstance(left, App)
-    if plain:
+    if recipe is None:
         return App(left.function, parts)
-    match left.function, parts:
-        case "dh", (private, App("g", (exponent,))):
-            return product(private, exponent)
-        case "kem_ss", (key, App("kem_ct", (App("pk", (other,)) as public, coins))) if key is other:
-            return App("kem_ss", (public, coins))
-        case _:
-            return None
+    bound: dict[Var, Term] = {}
+    if not all(match(need, part, bound) for need, part in zip(recipe.needs, parts, strict=True)):
+        return App(f"rubbish from {left.function}", parts)
+    return _ground(recipe.gives, bound, ())
 
 
 def execute(machines: Mapping[str, RoleMachine], families: Mapping[str, Family], script: Script) -> tuple[str, str]:
@@ -199,6 +216,11 @@ class _Run:
         if self.script.last is not None:
             self._deliver(self.script.last)
 
+    def _ground(self, term: Term, values: Mapping[Var, Term]) -> Term:
+        """Return a term with values put in, the index of a key in one order if its order is irrelevant."""
+        unordered = {name for name, family in self.families.items() if family.kind == "unordered"}
+        return _ground(term, values, unordered)
+
     def _start(self, start: Start) -> None:
         machine = self.machines[start.role]
         sides = [
@@ -230,13 +252,15 @@ class _Run:
 
     def _step(self, session: _Session, step: Step, values: Mapping[Var, Term]) -> None:
         match step:
-            case Receive(pattern, _, "public", _):
+            case Receive(pattern, _, "public", sender):
                 self._receive(session, pattern, values)
+                if self.script.passive:
+                    self._relayed(session, pattern, sender)
             case Receive(pattern, _, "authentic", sender):
                 self._receive(session, pattern, values)
                 self._authentic(session, pattern, sender)
             case Send(term, _, "public" | "authentic", receiver):
-                message = (_ground(term, session.left), _ground(term, session.right))
+                message = (self._ground(term, session.left), self._ground(term, session.right))
                 self.sent.append(message)
                 self.signed.append((session, receiver, message))
                 self.seen = None
@@ -259,18 +283,25 @@ class _Run:
                 if variable not in values:
                     raise NotExecuted(f"no value for {variable.name}")
                 session.left[variable] = values[variable]
-        message = _ground(pattern, session.left)
+        message = self._ground(pattern, session.left)
         for other in self._look().beside(message):
-            bound = _fit(_ground(pattern, session.right), other, {})
+            bound = _fit(self._ground(pattern, session.right), other, {})
             if bound is None:
                 raise Different(f"{session.machine.role.name} goes on with the message", "there it does not")
             session.right |= bound
             return
         raise NotExecuted(f"the attacker does not have {_brief(message)}")
 
+    def _relayed(self, session: _Session, pattern: Term, sender: str) -> None:
+        """Refuse a message that no session of this role sent to the receiver's role."""
+        message = (self._ground(pattern, session.left), self._ground(pattern, session.right))
+        ends = sender, session.machine.role.name
+        if not any(((other.machine.role.name, to), sent) == (ends, message) for other, to, sent in self.signed):
+            raise NotExecuted(f"{sender} did not send that")
+
     def _authentic(self, session: _Session, pattern: Term, sender: str) -> None:
         """Refuse a message on an authentic channel that its sender did not send there, unless the sender is dishonest."""
-        message = (_ground(pattern, session.left), _ground(pattern, session.right))
+        message = (self._ground(pattern, session.left), self._ground(pattern, session.right))
         own = self.machines[sender].role.own
         if own and all(session.left.get(name) is Const(DISHONEST, NAME) for name in own):
             return
@@ -291,13 +322,13 @@ class _Run:
     def _guard(self, session: _Session, guard: Guard, values: Mapping[Var, Term]) -> None:
         outcomes = []
         for side in (session.left, session.right):
-            left = _ground(guard.left, side)
+            left = self._ground(guard.left, side)
             if guard.test == "hosted":
                 if isinstance(guard.left, Var) and guard.left not in side:
                     side[guard.left] = left = values[guard.left]
                 outcomes.append(left is not Const(DISHONEST, NAME))
             elif guard.test in ("equal", "differ") and guard.right is not None:
-                outcomes.append((left is _ground(guard.right, side)) == (guard.test == "equal"))
+                outcomes.append((left is self._ground(guard.right, side)) == (guard.test == "equal"))
             elif guard.test == "among":
                 outcomes.append(isinstance(left, Const) and left.value in guard.values)
             else:
@@ -312,13 +343,15 @@ class _Run:
             raise NotExecuted("a comparison fails")
 
     def _deliver(self, last: Delivery) -> None:
+        if self.script.passive:
+            raise NotExecuted("the attacker sends nothing")
         session = self.sessions[last.session]
-        supplied = _ground(last.supplied, last.values)
+        supplied = self._ground(last.supplied, last.values)
         seen = self._look()
         for message in _fillings(supplied, seen):
             for other in seen.beside(message):
                 fits = [
-                    _fit(_ground(last.expected, values), delivered, {}) is not None
+                    _fit(self._ground(last.expected, values), delivered, {}) is not None
                     for values, delivered in ((session.left, message), (session.right, other))
                 ]
                 if fits[0] != fits[1]:
@@ -346,8 +379,8 @@ def _filled(term: Term) -> Term:
     return App(term.function, tuple(map(_filled, term.arguments))) if isinstance(term, App) else term
 
 
-def _ground(term: Term, values: Mapping[Var, Term]) -> Term:
-    """Return a term with values put in, exponents of shared secrets in one order whoever computed them."""
+def _ground(term: Term, values: Mapping[Var, Term], unordered: Collection[str]) -> Term:
+    """Return a term with values put in, exponents of shared secrets and ``unordered`` names of keys in one order."""
     done: dict[Term, Term] = {}
 
     def go(part: Term) -> Term:
@@ -355,6 +388,8 @@ def _ground(term: Term, values: Mapping[Var, Term]) -> Term:
             inside = rebuild(part, go)
             if isinstance(inside, App) and inside.function == "dh" and not inside.variables:
                 inside = product(*inside.arguments)
+            elif isinstance(inside, Key) and inside.family in unordered and not inside.variables:
+                inside = Key(inside.family, inside.sort, tuple(sorted(inside.arguments, key=show)))
             done[part] = inside
         return done[part]
 

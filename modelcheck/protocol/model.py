@@ -443,3 +443,9 @@ def subsets(values: tuple[str, ...]) -> tuple[str, ...]:
 def set_members(spelled: str) -> tuple[str, ...]:
     """Return the members of a set that :func:`subsets` spelled."""
     return tuple(spelled.strip("{}").split(", "))
+
+
+def set_choices(order: tuple[str, ...], sets: tuple[str, ...], rule: str) -> tuple[str, ...]:
+    """Return what a role may pick from what is in all the sets: any such value, or the first of ``order`` if ``best``."""
+    common = tuple(value for value in order if all(value in set_members(one) for one in sets))
+    return common[:1] if rule == "best" else common

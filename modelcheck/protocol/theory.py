@@ -31,6 +31,12 @@ FRESH_SORTS = (
 )  # fmt: skip
 """The sorts that a role can create or a key family can have."""
 
+GUESSED_SORTS = ("Nonce", "SymmetricKey", "Psk", "Password", "Data", "Opaque")
+"""The sorts of values without a public half, for which an attacker may try guesses."""
+
+IDENTITY = "id"
+"""The function from a key to its public identity."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -100,7 +106,7 @@ _ONE_WAY = (
     Primitive("kdf", 1, None, "any other key derivation"),
     Primitive("prf", 1, None, "the TLS 1.2 PRF: secret, label, seed ..., RFC 5246 section 5"),
     Primitive("stretch", 1, None, "a slow password hash"),
-    Primitive("id", 1, None, "the public identity of a key"),
+    Primitive(IDENTITY, 1, None, "the public identity of a key"),
 )
 
 PRIMITIVES = MappingProxyType({
@@ -165,6 +171,12 @@ WEAK_FORMS = ("dh", "kem", "sign", "hash", "aead", "pk_encrypt", "rsa")
 """The words that may follow ``weak`` in a claim; ``rsa`` is ``sign`` and ``pk_encrypt`` for keys of sort RsaKey."""
 
 
+_RECIPES_OF = {r.gives.fields[0]: tuple(o for o in RECIPES if o.gives.fields[0] == r.gives.fields[0]) for r in RECIPES}
+_OPENINGS_OF = {
+    o.sealed.fields[0]: tuple(p for p in OPENINGS if p.sealed.fields[0] == o.sealed.fields[0]) for o in OPENINGS
+}
+
+
 def is_data(function: str) -> bool:
     """Return whether terms of ``function`` are public structure: everybody can take them apart and put them together."""
     return function == "tuple" or function.startswith(MESSAGE)
@@ -195,7 +207,7 @@ def recipes(term: Term, weak: frozenset[str] = frozenset()) -> Iterator[tuple[tu
         return
     if term.function not in NOT_COMPOSED:
         yield term.arguments, None
-    for recipe in RECIPES:
+    for recipe in _RECIPES_OF.get(term.function, ()):
         if recipe.weak and not _is_weak(recipe.weak, term, weak):
             continue
         bound: dict[Var, Term] = {}
@@ -205,7 +217,7 @@ def recipes(term: Term, weak: frozenset[str] = frozenset()) -> Iterator[tuple[tu
 
 def openings(term: Term, weak: frozenset[str] = frozenset()) -> Iterator[tuple[tuple[Term, ...], Term, Opening]]:
     """Yield each way to take something out of ``term``: what the attacker must know, what it learns, the table's entry."""
-    for opening in OPENINGS:
+    for opening in _OPENINGS_OF.get(term.function, ()) if isinstance(term, App) else ():
         if opening.weak and not _is_weak(opening.weak, term, weak):
             continue
         bound: dict[Var, Term] = {}

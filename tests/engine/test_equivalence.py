@@ -162,7 +162,10 @@ def test_who_may_write_on_an_authentic_channel_is_a_difference() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (("server indistinguishable", "n indistinguishable"), "sides that differ in `n`, which is no name"),
+        (
+            ("server indistinguishable", "n indistinguishable"),
+            "sides that differ in `n`, which Client neither starts from nor picks",
+        ),
         (("at Client\n", "at Client despite weak hash\n"), "weak primitives"),
         (("at Client\n", "at Client despite leak of n of other sessions\n"), "leaks of session values"),
         (("{ B1, B2 }", "{ B1, B1 }"), "two sides that are the same name"),
@@ -207,9 +210,13 @@ def test_without_its_tests_the_comparison_would_prove_anything() -> None:
     assert check_claim(replace(task), FAST).verdict != Holds(False, 0)
 
 
-def test_a_passive_attacker_is_not_shown_doing_anything() -> None:
+def test_a_passive_attacker_compares_what_roles_sent() -> None:
+    """What is decided by an answer that somebody has to make up is no attack by an observer."""
     found = hello("n, server", attacker=" against a passive attacker")
-    assert isinstance(found, PossibleDifference)
+    assert isinstance(found, Attack)
+    assert "there `B1` is not `B2`" in found.steps[-1].text
+    assert isinstance(hello("pk_encrypt(pk(enc(server)), n)"), Attack)
+    assert not isinstance(hello("pk_encrypt(pk(enc(server)), n)", attacker=" against a passive attacker"), Attack)
 
 
 def test_without_first_checks_the_reaction_of_the_client_would_be_missed(monkeypatch: pytest.MonkeyPatch) -> None:
