@@ -47,7 +47,7 @@ def diagnostics_page() -> str:
 
 
 def fenced(text: str) -> list[str]:
-    """Return the lines of an explanation, its indented examples as code blocks."""
+    """Return the lines of an explanation: indented examples are code blocks, and what is right starts a line."""
     lines: list[str] = []
     code = False
     for line in text.splitlines():
@@ -57,12 +57,15 @@ def fenced(text: str) -> list[str]:
         if code and line and not indented:
             lines[-1:] = ["```", ""] if not lines[-1] else [lines[-1], "```", ""]
         code = indented or (code and not line)
+        if line.startswith("Right:") and lines[-1]:
+            lines[-1] += "\\"
         lines.append(line[4:] if indented else line)
     return [*lines, "```"] if code else lines
 
 
 FAMILIES = {
     "classics": "Classical protocols",
+    "ech": "Encrypted Client Hello",
     "exported_authenticators": "Exported authenticators",
     "hybrid": "Hybrid key exchange",
     "kemtls": "KEMTLS",
