@@ -320,7 +320,8 @@ def _words(text: str) -> Iterator[nodes.Node]:
 
 
 def _paragraph(*children: nodes.Node) -> nodes.paragraph:
-    return nodes.paragraph("", "", *children)
+    """Return a paragraph whose quotes stay as they are: they may belong to terms."""
+    return nodes.paragraph("", "", *children, support_smartquotes=False)
 
 
 def _table(heads: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[Sequence[nodes.Node]]]) -> nodes.table:
