@@ -14,7 +14,7 @@ from dataclasses import replace
 from modelcheck.protocol.model import Observational
 
 
-def compared(wanted: Observational) -> Observational:
-    """Return a claim of unlinkability with the two names that the second session has on the left and on the right."""
+def as_comparison(wanted: Observational) -> Observational:
+    """Return the claim that two names cannot be told apart which says that the subject cannot be linked."""
     initial = wanted.subject.name[:1].upper()
     return replace(wanted, sides=(f"{initial}1", f"{initial}2"))
