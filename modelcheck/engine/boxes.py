@@ -15,11 +15,11 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 from time import monotonic
 
 from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Mask, Program, Relations
-from modelcheck.engine.layout import Layout, Moves
+from modelcheck.engine.layout import Apart, Layout, Moves
 
 START = -1
 """The clause index of a box that came with the start relations."""
@@ -116,34 +116,6 @@ class _Use:
         return env if (env + rule.ones) & rule.guards == rule.guards else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Apart:
-    """A ``Differ`` as offsets and masks; ``free`` says that the right slot is not used afterwards."""
-
-    left: int
-    left_field: Mask
-    right: int
-    right_field: Mask
-    unique: Mask
-    free: bool
-
-    def split(self, env: int) -> list[int]:
-        """Boxes that together hold the points of ``env`` that satisfy the condition."""
-        left, right = env >> self.left & self.left_field, env >> self.right & self.right_field
-        both = left & right & self.unique
-        if not both or (self.free and right & (right - 1)):
-            return [env]
-        if not right & (right - 1):
-            return [env ^ (both << self.left)] if left != both else []
-        out = [env ^ (both << self.left)] if left != both else []
-        cleared = env & ~((self.left_field << self.left) | (self.right_field << self.right))
-        while both:
-            low = both & -both
-            both ^= low
-            out.append(cleared | low << self.left | (right & ~low) << self.right)
-        return out
-
-
 @dataclass(slots=True, eq=False)
 class _Rule:
     """A clause prepared for joining."""
@@ -154,7 +126,7 @@ class _Rule:
     ones: int
     guards: int
     head_moves: Moves
-    apart: tuple[_Apart, ...]
+    apart: tuple[Apart, ...]
     repeated: tuple[tuple[int, Mask], ...]
     always: frozenset[int]
     slot_fields: tuple[int, ...]
@@ -331,11 +303,7 @@ class _Solver:
             for relation in self.relations
             if relation.live
         }
-        reached = tuple(
-            index
-            for index, goal in enumerate(self.program.goals)
-            if next(matches(relations, goal, self.budget), None) is not None
-        )
+        reached = reached_goals(relations, self.program.goals, self.budget)
         spent = self.budget.spent - before
         return Fixpoint(relations, reached, spent, self.exact, self.layouts, tuple(self.log))
 
@@ -487,7 +455,7 @@ def _narrowed(clause: Clause, program: Program) -> list[Mask] | None:
     return masks if all(masks) else None
 
 
-def _apart(conditions: tuple[Differ, ...], place: dict[int, tuple[int, Mask]], kept: set[int]) -> tuple[_Apart, ...]:
+def _apart(conditions: tuple[Differ, ...], place: dict[int, tuple[int, Mask]], kept: set[int]) -> tuple[Apart, ...]:
     found = []
     mentioned = [slot for differ in conditions for slot in (differ.left, differ.right)]
     for differ in conditions:
@@ -497,7 +465,7 @@ def _apart(conditions: tuple[Differ, ...], place: dict[int, tuple[int, Mask]], k
         if right in kept or mentioned.count(right) > 1:
             left, right = right, left
         free = right not in kept and mentioned.count(right) == 1
-        found.append(_Apart(*place[left], *place[right], differ.unique, free))
+        found.append(Apart(*place[left], *place[right], differ.unique, free))
     return tuple(found)
 
 
@@ -523,11 +491,25 @@ def _use(
     )
 
 
-def matches(relations: Relations, goal: Goal, budget: Budget | None = None) -> Iterator[tuple[Mask, ...]]:
+def reached_goals(relations: Relations, goals: Sequence[Goal], budget: Budget) -> tuple[int, ...]:
+    """The indices of the goals that some combination of boxes satisfies."""
+    placed: _Placed = {}
+    return tuple(
+        index for index, goal in enumerate(goals) if next(matches(relations, goal, budget, placed), None) is not None
+    )
+
+
+_Placed = dict[tuple[int, tuple[int, ...], tuple[Mask, ...]], tuple[int, ...]]
+"""The boxes of an atom in the layout of its goal, by predicate, slots and masks: many goals share them."""
+
+
+def matches(
+    relations: Relations, goal: Goal, budget: Budget | None = None, placed: _Placed | None = None
+) -> Iterator[tuple[Mask, ...]]:
     """The masks of the goal's slots for each combination of boxes that satisfies it, each once.
 
     Every choice of one value per slot from one result satisfies the goal, and every solution is in some
-    result.
+    result. ``placed`` keeps what goals about the same relations share.
     """
     masks = list(goal.masks)
     for differ in goal.differ:
@@ -538,15 +520,19 @@ def matches(relations: Relations, goal: Goal, budget: Budget | None = None) -> I
     layout = Layout.of(masks)
     place = {slot: (layout.offsets[slot], layout.fields[slot]) for slot in range(len(masks))}
     apart = _apart(goal.differ, place, set(place))
-    tables = []
+    tables, narrow = [], tuple(masks)
+    whole = layout.pack(masks)
     for atom in sorted(goal.body, key=lambda atom: len(relations.get(atom.predicate, ()))):
-        table = _placed(relations, atom, masks, layout)
-        if not table:
+        table = _placed(relations, atom, narrow, layout, {} if placed is None else placed)
+        fitting = dict.fromkeys(
+            meet for box in table if ((meet := box & whole) + layout.ones) & layout.guards == layout.guards
+        )
+        if not fitting:
             return
-        tables.append(table)
-        masks = list(layout.unpack(reduce(or_, table)))
+        tables.append(list(fitting))
+        whole = reduce(or_, fitting)
     seen: set[int] = set()
-    for env in _combinations(layout.pack(masks), tables, (layout.ones, layout.guards), budget):
+    for env in _combinations(whole, tables, (layout.ones, layout.guards), budget):
         parts = [env]
         for condition in apart:
             parts = [smaller for part in parts for smaller in condition.split(part)]
@@ -556,18 +542,23 @@ def matches(relations: Relations, goal: Goal, budget: Budget | None = None) -> I
                 yield layout.unpack(part)
 
 
-def _placed(relations: Relations, atom: Atom, masks: Sequence[Mask], layout: Layout) -> list[int]:
-    """The boxes of the atom inside the masks of the slots."""
-    table: dict[int, None] = {}
-    for box in relations.get(atom.predicate, ()):
-        narrowed = list(masks)
-        for slot, mask in zip(atom.slots, box, strict=True):
-            narrowed[slot] &= mask
-            if not narrowed[slot]:
-                break
-        else:
-            table[layout.pack(narrowed)] = None
-    return list(table)
+def _placed(
+    relations: Relations, atom: Atom, masks: tuple[Mask, ...], layout: Layout, known: _Placed
+) -> tuple[int, ...]:
+    """The boxes of the atom inside the masks of the slots, packed."""
+    key = (atom.predicate, atom.slots, masks)
+    if key not in known:
+        table: dict[int, None] = {}
+        for box in relations.get(atom.predicate, ()):
+            narrowed = list(masks)
+            for slot, mask in zip(atom.slots, box, strict=True):
+                narrowed[slot] &= mask
+                if not narrowed[slot]:
+                    break
+            else:
+                table[layout.pack(narrowed)] = None
+        known[key] = tuple(table)
+    return known[key]
 
 
 def _combinations(
@@ -578,13 +569,23 @@ def _combinations(
     ``bits`` are the all-ones and the guards of the layout.
     """
     ones, guards = bits
-    fitting = [[meet for box in table if ((meet := box & env) + ones) & guards == guards] for table in tables]
-    if budget is not None:
-        budget.charge(1 + sum(map(len, tables)) // COMPARED_PER_UNIT)
-    if not fitting:
+    while True:
+        fitting = [[meet for box in table if ((meet := box & env) + ones) & guards == guards] for table in tables]
+        if budget is not None:
+            budget.charge(1 + sum(map(len, tables)) // COMPARED_PER_UNIT)
+        if not all(fitting):
+            return
+        tables = [table for table in fitting if len(table) > 1]
+        if len(tables) == len(fitting):
+            break
+        # Where only one box is left there is nothing to choose: all such boxes at once narrow what the others hold.
+        env = reduce(and_, (table[0] for table in fitting if len(table) == 1))
+        if (env + ones) & guards != guards:
+            return
+    if not tables:
         yield env
-    elif all(fitting):
-        least = min(range(len(fitting)), key=lambda at: len(fitting[at]))
-        rest = [table for at, table in enumerate(fitting) if at != least]
-        for box in fitting[least]:
-            yield from _combinations(box, rest, bits, budget)
+        return
+    least = min(range(len(tables)), key=lambda at: len(tables[at]))
+    rest = [table for at, table in enumerate(tables) if at != least]
+    for box in tables[least]:
+        yield from _combinations(box, rest, bits, budget)
