@@ -10,6 +10,7 @@ from time import perf_counter
 
 from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label, SpecRejected, in_source_order
+from modelcheck.engine import guessing
 from modelcheck.engine.agreement import TooMany
 from modelcheck.engine.attacks import Searched, find_attack
 from modelcheck.engine.audit import BudgetSpent, Stage, audit
@@ -18,12 +19,14 @@ from modelcheck.engine.claim_scope import findings
 from modelcheck.engine.derivation import explain
 from modelcheck.engine.equivalence import Shown, assumptions, decide, words_of
 from modelcheck.engine.evidence import BadEvidence, Certificate, certificate, dump, load
+from modelcheck.engine.guessing import Untested
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.lengths import decide_lengths, length_assumptions
 from modelcheck.engine.narrate import Narrator
 from modelcheck.engine.observer import decide_observed, starts_with
-from modelcheck.engine.prover import Proof, System, honest_paths, prove, reaches_point
+from modelcheck.engine.prover import Proof, System, honest_paths, idle_protocol, paths_to, prove, reaches_point
 from modelcheck.engine.solver import Solved, Solver
+from modelcheck.engine.unlinkability import decide_linking
 from modelcheck.machines.held import Held
 from modelcheck.machines.machine import Receive, RoleMachine, Send
 from modelcheck.machines.project import project_all
@@ -191,8 +194,10 @@ def type_flaws(system: System) -> tuple[tuple[str, str], ...]:
 
 def _assumptions(claim: Claim) -> tuple[str, ...]:
     match claim.property:
-        case Observational("indistinguishable"):
+        case Observational("indistinguishable" | "unlinkable"):
             return (TYPED, *assumptions())
+        case Observational("resists guessing"):
+            return (TYPED, *guessing.assumptions())
         case Observational("lengths"):
             return tuple(length_assumptions())
         case _:
@@ -255,12 +260,12 @@ def _decide(system: System, claim: Claim, budget: Budget, options: Options, dead
     if isinstance(claim.property, Observational):
         return _observed(system, claim, claim.property, budget, options)
     if isinstance(claim.property, Reachable):
-        paths = honest_paths(system, claim.property.point)
+        paths = paths_to(system, claim.property.point)
         if not paths:
             return Vacuous(f"no honest run gets to the point where {claim.property.point}")
         return Holds(True, 0, tuple(str(index) for index in paths))
-    if options.vacuity and not honest_paths(system):
-        return Vacuous("with honest partners and no attacker some role cannot take all of its steps")
+    if options.vacuity and (idle := idle_protocol(system)) is not None:
+        return _unfinished(idle)
     try:
         if options.vacuity and not reaches_point(system, claim, budget):
             return Vacuous("no session ever gets to the point that the claim judges with its premise true")
@@ -284,17 +289,24 @@ def _observed(
     system: System, claim: Claim, wanted: Observational, budget: Budget, options: Options
 ) -> Proof | Verdict:  # fmt: skip
     """Return the verdict on a claim about what an observer can tell, or the proof that it cannot."""
-    if wanted.word not in ("indistinguishable", "lengths"):
-        return NotSupported(claim.kind)
-    paths = honest_paths(system)
-    if not paths:
-        return Vacuous("with honest partners and no attacker some role cannot take all of its steps")
+    idle = idle_protocol(system)
+    if idle is not None:
+        return _unfinished(idle)
     try:
         if wanted.word == "lengths":
+            paths = honest_paths(system, system.protocol)
             return decide_lengths((system.protocol.paths[index] for index in paths), claim, wanted)
-        if not starts_with(system, wanted):
+        if wanted.word == "resists guessing":
+            found = guessing.decide(system, claim, wanted, budget, vacuity=options.vacuity)
+            return (
+                PossibleDifference(*_told(system, claim, found.solved, budget))
+                if isinstance(found, Untested)
+                else found
+            )
+        if wanted.word == "indistinguishable" and not starts_with(system, wanted):
             return decide_observed(system, claim, wanted, vacuity=options.vacuity)
-        result = decide(system, claim, wanted, budget, vacuity=options.vacuity)
+        compared = decide_linking if wanted.word == "unlinkable" else decide
+        result = compared(system, claim, wanted, budget, vacuity=options.vacuity)
     except Unsupported as unsupported:
         return NotSupported(str(unsupported))
     if not isinstance(result, Shown):
@@ -308,6 +320,10 @@ def _observed(
         return PossibleDifference(steps, conclusion)
     lines = (*steps, *(f"on the {side}: {what}" for side, what in zip(("left", "right"), result.seen, strict=True)))
     return Attack((), tuple(AttackStep("session", "", line, (), (), ()) for line in lines), conclusion)
+
+
+def _unfinished(protocol: str) -> Vacuous:
+    return Vacuous(f"with honest partners and no attacker some role of `{protocol}` cannot take all of its steps")
 
 
 def _watched(system: System, claim: Claim, wanted: Observational) -> Attack | None:

@@ -54,7 +54,7 @@ def build(
             clauses.blocks.append(block)
             expose_block(clauses, block, recalls)
             for power in weak:
-                if power.when is not None:
+                if power.when is not None and power.when.subject.owner in ("", machine.protocol):
                     expose_weak(clauses, block, power.form, power.when, (paths or {})[machine.protocol])
     for block in clauses.blocks:
         add_block(clauses, block)

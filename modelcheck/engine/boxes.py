@@ -18,7 +18,7 @@ from functools import reduce
 from operator import and_, or_
 from time import monotonic
 
-from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Mask, Program, Relations
+from modelcheck.engine.horn import Box, Clause, Differ, Goal, Mask, Program, Relations
 from modelcheck.engine.layout import Apart, Layout, Moves
 
 START = -1
@@ -27,6 +27,12 @@ START = -1
 COMPARED_PER_UNIT = 16
 """How many boxes of its predicate an inserted box is compared with for one work unit."""
 
+
+FIRST_LOOK = 256
+"""Boxes after which an eager computation looks at its goals for the first time; then at twice as many, and so on."""
+
+REGROUPED = 64
+"""Boxes of a predicate after which they are grouped by the column that tells most of them apart."""
 
 UNITS_PER_LOOK = 5000
 """Work units between two looks at the clock, some milliseconds."""
@@ -82,6 +88,8 @@ class Fixpoint:
     reached: tuple[int, ...]
     spent: int
     exact: bool
+    complete: bool
+    """Whether it was computed to its end, so that it includes the whole model."""
     _layouts: tuple[Layout, ...] = field(repr=False)
     _log: tuple[tuple[int, int, int], ...] = field(repr=False)
 
@@ -156,20 +164,31 @@ class _Relation:
     forbidden: tuple[int, ...]
     uses: list[_Use] = field(default_factory=list)
     live: dict[int, None] = field(default_factory=dict)
-    first: Mask = field(init=False)
-    """Where the first column lies: most often the session, in which few boxes agree."""
+    column: Mask = field(init=False)
+    """Where the column lies by which boxes are grouped."""
     groups: dict[int, dict[int, None]] = field(default_factory=dict)
-    """The live boxes by first column: only boxes that meet there can cover each other."""
+    """The live boxes by that column: only boxes that meet there can cover each other."""
+    regroup: int = REGROUPED
+    """How many boxes there are when the column is chosen anew."""
     neighbours: dict[int, int] = field(default_factory=dict)
     """Each box under each of its columns taken away: where a box to merge with is found."""
 
     def __post_init__(self) -> None:
-        self.first = self.layout.fields[0] if self.layout.fields else 0
+        self.column = self.layout.fields[0] if self.layout.fields else 0
+
+    def group(self) -> None:
+        """Nothing; the boxes are grouped by the column in which they differ most."""
+        self.regroup *= 2
+        columns = [full << offset for offset, full in zip(self.layout.offsets, self.layout.fields, strict=True)]
+        self.column = max(columns, key=lambda column: len({packed & column for packed in self.live}))
+        self.groups = {}
+        for packed in self.live:
+            self.groups.setdefault(packed & self.column, {})[packed] = None
 
     def remove(self, packed: int) -> None:
         """Nothing; the box is gone from the relation and from every place that uses it."""
         del self.live[packed]
-        del self.groups[packed & self.first][packed]
+        del self.groups[packed & self.column][packed]
         for keep in self.without:
             del self.neighbours[packed & keep]
         for use in self.uses:
@@ -189,17 +208,19 @@ class _Relation:
             if other in self.live:
                 self.remove(other)
         self.live[merged] = None
-        self.groups.setdefault(merged & self.first, {})[merged] = None
+        self.groups.setdefault(merged & self.column, {})[merged] = None
         for keep in self.without:
             self.neighbours[merged & keep] = merged
+        if len(self.live) > self.regroup:
+            self.group()
         return merged
 
     def _inside(self, packed: int) -> list[int] | None:
         """The boxes inside ``packed``, or None if it is inside one."""
         found = []
-        mine = packed & self.first
-        for first, group in self.groups.items():
-            common = mine & first
+        mine = packed & self.column
+        for theirs, group in self.groups.items():
+            common = mine & theirs
             if common == mine:
                 for other in group:
                     meet = packed & other
@@ -207,7 +228,7 @@ class _Relation:
                         return None
                     if meet == other:
                         found.append(other)
-            elif common == first:
+            elif common == theirs:
                 found += [other for other in group if packed & other == other]
         return found
 
@@ -231,7 +252,7 @@ Compiled = dict[int, "tuple[Clause, _Rule | None]"]
 
 def solve(
     program: Program, *, start: Relations | None = None, exact: bool = False, budget: Budget,
-    compiled: Compiled | None = None,
+    compiled: Compiled | None = None, eager: bool = False,
 ) -> Fixpoint:  # fmt: skip
     """The least model of the program above ``start``, or one that includes it unless ``exact``.
 
@@ -239,9 +260,10 @@ def solve(
     for the predicates that they have in common.
 
     Forbidden boxes are taken away from what clauses add, not from ``start``. Work is first-in first-out, so
-    records come in order of derivation depth, and it runs to completion: the model is an inductive invariant.
+    records come in order of derivation depth, and it runs to completion: the model is an inductive invariant. If
+    ``eager``, it stops soon after a goal is reached, and the model is not complete.
     """
-    return _Solver(program, exact, budget, {} if compiled is None else compiled).run(start or {})
+    return _Solver(program, exact, budget, {} if compiled is None else compiled).run(start or {}, eager=eager)
 
 
 class _Solver:
@@ -277,9 +299,9 @@ class _Solver:
                 known[index] = (clause, rule)
             yield rule
 
-    def run(self, start: Relations) -> Fixpoint:
-        """The finished fixpoint."""
-        before = self.budget.spent
+    def run(self, start: Relations, *, eager: bool) -> Fixpoint:
+        """The finished fixpoint, or the first one at a look that reaches a goal."""
+        before, look = self.budget.spent, FIRST_LOOK
         for number, boxes in start.items():
             layout = self.layouts[number]
             for packed in map(layout.pack, boxes):
@@ -292,20 +314,29 @@ class _Solver:
             relation, packed = self.queue.popleft()
             if packed in relation.live:
                 self.activate(relation, packed)
-        for rule in self.last:
-            self.conclude(rule)
+            if eager and len(self.log) >= look:
+                look *= 2
+                early = self.finish(before)
+                if early.reached:
+                    return early
         return self.finish(before)
 
     def finish(self, before: int) -> Fixpoint:
         """The fixpoint with its goals evaluated."""
+        for rule in self.last:
+            self.conclude(rule)
         relations = {
             relation.number: tuple(map(relation.layout.unpack, relation.live))
             for relation in self.relations
             if relation.live
         }
-        reached = reached_goals(relations, self.program.goals, self.budget)
+        reached = tuple(
+            index
+            for index, goal in enumerate(self.program.goals)
+            if next(matches(relations, goal, self.budget), None) is not None
+        )
         spent = self.budget.spent - before
-        return Fixpoint(relations, reached, spent, self.exact, self.layouts, tuple(self.log))
+        return Fixpoint(relations, reached, spent, self.exact, not self.queue, self.layouts, tuple(self.log))
 
     def conclude(self, rule: _Rule) -> None:
         """Nothing; a rule whose head nobody asks for is joined once, with all boxes that there are."""
@@ -491,25 +522,11 @@ def _use(
     )
 
 
-def reached_goals(relations: Relations, goals: Sequence[Goal], budget: Budget) -> tuple[int, ...]:
-    """The indices of the goals that some combination of boxes satisfies."""
-    placed: _Placed = {}
-    return tuple(
-        index for index, goal in enumerate(goals) if next(matches(relations, goal, budget, placed), None) is not None
-    )
-
-
-_Placed = dict[tuple[int, tuple[int, ...], tuple[Mask, ...]], tuple[int, ...]]
-"""The boxes of an atom in the layout of its goal, by predicate, slots and masks: many goals share them."""
-
-
-def matches(
-    relations: Relations, goal: Goal, budget: Budget | None = None, placed: _Placed | None = None
-) -> Iterator[tuple[Mask, ...]]:
+def matches(relations: Relations, goal: Goal, budget: Budget | None = None) -> Iterator[tuple[Mask, ...]]:
     """The masks of the goal's slots for each combination of boxes that satisfies it, each once.
 
     Every choice of one value per slot from one result satisfies the goal, and every solution is in some
-    result. ``placed`` keeps what goals about the same relations share.
+    result.
     """
     masks = list(goal.masks)
     for differ in goal.differ:
@@ -520,17 +537,14 @@ def matches(
     layout = Layout.of(masks)
     place = {slot: (layout.offsets[slot], layout.fields[slot]) for slot in range(len(masks))}
     apart = _apart(goal.differ, place, set(place))
-    tables, narrow = [], tuple(masks)
+    tables = []
     whole = layout.pack(masks)
     for atom in sorted(goal.body, key=lambda atom: len(relations.get(atom.predicate, ()))):
-        table = _placed(relations, atom, narrow, layout, {} if placed is None else placed)
-        fitting = dict.fromkeys(
-            meet for box in table if ((meet := box & whole) + layout.ones) & layout.guards == layout.guards
-        )
-        if not fitting:
+        table = _placed(relations.get(atom.predicate, ()), [place[slot] for slot in atom.slots], whole, layout)
+        if not table:
             return
-        tables.append(list(fitting))
-        whole = reduce(or_, fitting)
+        tables.append(table)
+        whole = reduce(or_, table)
     seen: set[int] = set()
     for env in _combinations(whole, tables, (layout.ones, layout.guards), budget):
         parts = [env]
@@ -542,23 +556,30 @@ def matches(
                 yield layout.unpack(part)
 
 
-def _placed(
-    relations: Relations, atom: Atom, masks: tuple[Mask, ...], layout: Layout, known: _Placed
-) -> tuple[int, ...]:
-    """The boxes of the atom inside the masks of the slots, packed."""
-    key = (atom.predicate, atom.slots, masks)
-    if key not in known:
-        table: dict[int, None] = {}
-        for box in relations.get(atom.predicate, ()):
-            narrowed = list(masks)
-            for slot, mask in zip(atom.slots, box, strict=True):
-                narrowed[slot] &= mask
-                if not narrowed[slot]:
-                    break
-            else:
-                table[layout.pack(narrowed)] = None
-        known[key] = tuple(table)
-    return known[key]
+def _placed(boxes: Sequence[Box], columns: Sequence[tuple[int, Mask]], whole: int, layout: Layout) -> list[int]:
+    """The boxes of an atom whose columns lie at these places, inside the environment ``whole``."""
+    table: dict[int, None] = {}
+    # The column with the fewest values left excludes most boxes.
+    inside = [(at, offset, whole >> offset & full) for at, (offset, full) in enumerate(columns)]
+    inside.sort(key=lambda column: column[2].bit_count())
+    rest = whole
+    for offset, full in columns:
+        rest &= ~(full << offset)
+    repeated = len(set(columns)) < len(columns)
+    for box in boxes:
+        env = rest
+        for at, offset, allowed in inside:
+            common = box[at] & allowed
+            if not common:
+                break
+            env |= common << offset
+        else:
+            if repeated:  # a column that stands twice has what both occurrences have
+                for (offset, full), mask in zip(columns, box, strict=True):
+                    env &= (mask & full) << offset | layout.ones & ~(full << offset)
+            if not repeated or layout.inhabited(env):
+                table[env] = None
+    return list(table)
 
 
 def _combinations(
@@ -566,26 +587,32 @@ def _combinations(
 ) -> Iterator[int]:  # fmt: skip
     """The environments inside ``env`` and one box of each table, the table with the fewest boxes left first.
 
-    ``bits`` are the all-ones and the guards of the layout.
+    A table with a box around the environment takes nothing away. ``bits`` are the all-ones and the guards of the layout.
     """
     ones, guards = bits
-    while True:
-        fitting = [[meet for box in table if ((meet := box & env) + ones) & guards == guards] for table in tables]
+    todo = [(env, tables)]
+    while todo:
+        env, tables = todo.pop()
+        if (env + ones) & guards != guards:
+            continue
         if budget is not None:
             budget.charge(1 + sum(map(len, tables)) // COMPARED_PER_UNIT)
-        if not all(fitting):
-            return
-        tables = [table for table in fitting if len(table) > 1]
-        if len(tables) == len(fitting):
-            break
-        # Where only one box is left there is nothing to choose: all such boxes at once narrow what the others hold.
-        env = reduce(and_, (table[0] for table in fitting if len(table) == 1))
-        if (env + ones) & guards != guards:
-            return
-    if not tables:
-        yield env
-        return
-    least = min(range(len(tables)), key=lambda at: len(tables[at]))
-    rest = [table for at, table in enumerate(tables) if at != least]
-    for box in tables[least]:
-        yield from _combinations(box, rest, bits, budget)
+        fitting = []
+        for table in tables:
+            meets = [meet for box in table if ((meet := box & env) + ones) & guards == guards]
+            if env in meets:
+                continue
+            fitting.append(meets)
+            if not meets:
+                break
+        if not fitting:
+            yield env
+        elif fitting[-1]:
+            forced = [table[0] for table in fitting if len(table) == 1]
+            if forced:
+                # Where one box is left there is nothing to choose; all such boxes at once narrow what the others hold.
+                todo.append((reduce(and_, forced), [table for table in fitting if len(table) > 1]))
+                continue
+            least = min(range(len(fitting)), key=lambda at: len(fitting[at]))
+            rest = [table for at, table in enumerate(fitting) if at != least]
+            todo += [(box, rest) for box in reversed(fitting[least])]

@@ -74,7 +74,7 @@ def aliveness(clauses: ClauseSet, held: Held, claim: Claim, wanted: Aliveness) -
 
 def identifies(clauses: ClauseSet, held: Held, claim: Claim, wanted: Identifies) -> Iterator[Case]:
     """Yield a case per pair of sessions under the spotlight that hold the same tag and differ elsewhere."""
-    machines = [m for m in held.machines.values() if m.protocol == held.protocol and tagged(held, m, wanted.tag)]
+    machines = [machine for machine in held.tagged_machines(wanted.tag) if tagged(held, machine, wanted.tag)]
     for index, first in enumerate(machines):
         for second in machines[index:]:
             yield from _pairs(clauses, held, claim, wanted, first, second)

@@ -25,8 +25,7 @@ def findings(held: Held, claim: Claim) -> Iterator[Diagnostic]:
         case Aliveness(left):
             yield from _foreign(claim, left)
         case Identifies(tag, data):
-            machines = [m for m in held.machines.values() if m.protocol == held.protocol]
-            ends = [stance for machine in machines for stance in tagged(held, machine, tag)]
+            ends = [stance for machine in held.tagged_machines(tag) for stance in tagged(held, machine, tag)]
             if not ends:
                 yield _not_held(claim, "an accepted session", tag)
             for datum in data:

@@ -6,7 +6,7 @@ This is the attacker of replays. It reads the table of primitives and nothing of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import permutations
 
 from modelcheck.machines.machine import Keep, Recall, Receive, RoleMachine, Send, simple
@@ -33,6 +33,8 @@ class KeyRing:
 
     families: Mapping[str, Family]
     holders: Mapping[str, tuple[int, ...]]
+    _spelled: dict[Term, Term] = field(default_factory=dict, compare=False, repr=False)
+    """The spellings that were asked for before."""
 
     def is_dishonest(self, key: Key) -> bool:
         """Return whether the attacker holds a key because a dishonest party does."""
@@ -47,7 +49,7 @@ class KeyRing:
 
     def normal(self, term: Term) -> Term:
         """Return the one spelling of a ground term: exponents and indices whose order is irrelevant are sorted."""
-        done: dict[Term, Term] = {}
+        done = self._spelled
 
         def go(part: Term) -> Term:
             if part not in done:
@@ -180,7 +182,7 @@ class Knowledge:
 
     def _recipes(self, term: App) -> Iterator[tuple[Term, ...]]:
         for needs, _ in recipes(term, self.weak):
-            for filled in self._filled(needs):
+            for filled in self.filled(needs):
                 yield tuple(map(self.ring.normal, filled))
         if "hash" in self.weak and term.function == "sign":
             # A colliding hash makes a signature fit every message.
@@ -188,7 +190,7 @@ class Knowledge:
                 if isinstance(known, App) and known.function == "sign" and known.arguments[0] is term.arguments[0]:
                     yield known, term.arguments[1]
 
-    def _filled(self, needs: tuple[Term, ...]) -> Iterator[tuple[Term, ...]]:
+    def filled(self, needs: tuple[Term, ...]) -> Iterator[tuple[Term, ...]]:
         """Yield a recipe's needs, the blind that its result leaves open taken from something known."""
         if not any(SCHEMATIC in need.variables for need in needs):
             yield needs

@@ -29,7 +29,7 @@ Leaf = tuple[str, str]
 
 
 @dataclass(slots=True)
-class _Staged:
+class Staged:
     """Sessions of a derivation, in the order of their steps: for each step of a role its session, state and leaves."""
 
     starts: dict[str, str] = field(default_factory=dict)
@@ -41,17 +41,18 @@ class _Staged:
 
 
 def enacted(
-    solved: Solved, derivation: Derivation, tests: Sequence[Test], leaked: Sequence[Key], awaited: Collection[int]
-) -> tuple[str, str] | None:
+    solved: Solved, derivation: Derivation, tests: Sequence[Test], leaked: Sequence[Key], awaited: Collection[int], *,
+    passive: bool,
+) -> tuple[str, str] | None:  # fmt: skip
     """Return what is seen on either side when a derivation is executed, None if no choice of sessions makes it a run.
 
     ``awaited`` are the states of the judged session of which it reaches one before the keys leak (none: at once).
     """
     scene = solved.case.scene
-    staged = _staged(scene, derivation)
+    staged = staging(scene, derivation)
     families = scene.clauses.families
-    for chosen in islice(_choices(staged), MOST_CHOICES):
-        script = _script(solved, derivation, tests, staged, chosen)
+    for chosen in islice(choices(staged), MOST_CHOICES):
+        script = replace(_script(solved, derivation, tests, staged, chosen), passive=passive)
         if awaited and not any(move.session == STAR and move.state in awaited for move in script.moves):
             return None
         script = replace(script, later=tuple(leaked)) if awaited else replace(script, leaked=tuple(leaked))
@@ -62,8 +63,9 @@ def enacted(
     return None
 
 
-def _staged(scene: Scene, derivation: Derivation) -> _Staged:
-    staged = _Staged()
+def staging(scene: Scene, derivation: Derivation) -> Staged:
+    """Return the sessions of a derivation, each chain of states of a summary class one of its own."""
+    staged = Staged()
     for number, step in enumerate(derivation.steps):
         predicate = scene.clauses.predicates[step.predicate]
         if predicate.kind != "state":
@@ -87,7 +89,7 @@ def _label(scene: Scene, step: Step) -> str:
     return scene.domain(SESSION)[step.values[0]]
 
 
-def _continued(staged: _Staged, label: str, before: int | None) -> str:
+def _continued(staged: Staged, label: str, before: int | None) -> str:
     """Return the session that goes on after a step; one that went on another way already is followed by a twin."""
     if before is not None:
         session = staged.session_of[before]
@@ -105,7 +107,7 @@ def _continued(staged: _Staged, label: str, before: int | None) -> str:
     return session
 
 
-def _choices(staged: _Staged) -> Iterator[Mapping[str, str]]:
+def choices(staged: Staged) -> Iterator[Mapping[str, str]]:
     """Yield for each session class the session that made its values."""
     by_label: dict[str, list[str]] = {}
     for session, label in staged.starts.items():
@@ -115,7 +117,7 @@ def _choices(staged: _Staged) -> Iterator[Mapping[str, str]]:
 
 
 def _script(
-    solved: Solved, derivation: Derivation, tests: Sequence[Test], staged: _Staged, chosen: Mapping[str, str]
+    solved: Solved, derivation: Derivation, tests: Sequence[Test], staged: Staged, chosen: Mapping[str, str]
 ) -> Script:
     scene = solved.case.scene
     moves = tuple(
@@ -149,7 +151,7 @@ def _ground(leaf: Leaf, chosen: Mapping[str, str]) -> Term:
 
 
 def _delivery(
-    solved: Solved, derivation: Derivation, tests: Sequence[Test], staged: _Staged, starts: dict[str, str],
+    solved: Solved, derivation: Derivation, tests: Sequence[Test], staged: Staged, starts: dict[str, str],
     chosen: Mapping[str, str],
 ) -> Delivery | None:  # fmt: skip
     """Return the message that a role takes on one side only, None if the difference is the attacker's."""

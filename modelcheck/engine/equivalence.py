@@ -85,10 +85,12 @@ def decide(system: System, claim: Claim, wanted: Observational, budget: Budget, 
 
 def _simply(bench: _Bench, others: Others, solver: Solver) -> Shown | None:
     """Return a difference that is executed, found with few tests, None if there is none."""
-    for found in _derivations(solver.solve(bench.case(others=others, most_pairs=1)), solver.budget):
-        shown = bench.shown(*found)
-        if shown.seen is not None:
-            return shown
+    case = bench.case(others=others, most_pairs=1)
+    for solve in (solver.reaches, solver.solve):
+        for found in _derivations(solve(case), solver.budget):
+            shown = bench.shown(*found)
+            if shown.seen is not None:
+                return shown
     return None
 
 
@@ -109,7 +111,7 @@ def _insensitive(bench: _Bench, solver: Solver) -> str | None:
     attempts: tuple[tuple[Leaking, int], ...] = (("keys", 1), ("everything", 1), ("everything", LARGEST))
     for leaking, most_pairs in attempts:
         case = bench.case(leaking, "exposed", most_pairs)
-        if next(_derivations(solver.solve(case), solver.budget), None) is not None:
+        if any(next(_derivations(solve(case), solver.budget), None) for solve in (solver.reaches, solver.solve)):
             return None
     return "even if all keys and all secrets of the judged session leaked, nobody could tell the sides apart"
 
@@ -185,11 +187,10 @@ class _Bench:
         return any(taken <= {state.index for state in self.star.machine.lineage(end.state)} for end in self.ends())
 
     def shown(self, solved: Solved, derivation: Derivation) -> Shown:
-        """Return a derived difference, executed on both sides if it can be: the replayer's attacker is active."""
-        if self.claim.passive:
-            return Shown(solved, None)
+        """Return a derived difference, executed on both sides if it can be."""
         states = {stance.state for point in self._moments() for stance in self.held.stances(point)}
-        return Shown(solved, enacted(solved, derivation, self.tests, self._ground_keys(), states))
+        passive = self.claim.passive
+        return Shown(solved, enacted(solved, derivation, self.tests, self._ground_keys(), states, passive=passive))
 
     def _moments(self) -> tuple[Point, ...]:
         powers = [power for power in self.claim.powers if isinstance(power, Leak)]

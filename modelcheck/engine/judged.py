@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from modelcheck.engine.clauses import ClauseSet, Literal, Rule
@@ -213,6 +213,28 @@ class Judged:
         later = self._later(own, labels)
         summary = frozenset((OTHER,)) if OTHER in self.honest else frozenset()
         return Scene(self.clauses, self.honest, summary, everyone, leaves, now), later
+
+    def all_given(self) -> tuple[Given, ...]:
+        """Return what all leaks of the claim give, at whatever time; raise Unsupported if one gives nothing."""
+        scene = self.scene()[0]
+        labels = tuple(scene.by_label)
+        own = (STAR, *(session.label for session in self.partners))
+        names, protocol = self.by_name(), self.machine.protocol
+        leaks = [power for power in self.claim.powers if isinstance(power, Leak)]
+        result: list[Given] = []
+        for leak in [replace(power, data=(datum,)) for power in leaks for datum in power.data]:
+            found = list(given_by(self.clauses, self.held, leak, names, own, labels, protocol))
+            if not any(self._has_giver(scene, given) for given in found):
+                raise Unsupported(f"a leak of `{leak.data[0]}`, which neither the judged session nor its partner makes")
+            result += found
+        return tuple(result)
+
+    def _has_giver(self, scene: Scene, given: Given) -> bool:
+        """Return whether one of the sessions of which something leaks is of the role that has it."""
+        if not given.body:
+            return True
+        role = self.clauses.predicates[given.body[-1].predicate].name
+        return any(scene.by_label[label].role == role for one in given.conditions for label in one.values)
 
     def _given(self, after: Point | None, own: tuple[str, ...], labels: tuple[str, ...]) -> Iterator[Given]:
         for power in self.claim.powers:

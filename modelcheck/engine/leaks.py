@@ -41,12 +41,8 @@ def given_by(
         if leak.owner == "other":
             labels = tuple(label for label in everyone if label not in own)
         for machine in held.machines.values():
-            if machine.protocol in (datum.owner or own_protocol, *_continuing(held, datum.owner)):
+            if held.concerns(datum, machine.protocol, own_protocol):
                 yield from _from_sessions(clauses, held, machine, datum, labels)
-
-
-def _continuing(held: Held, owner: str) -> tuple[str, ...]:
-    return tuple(name for name, continued in held.continued.items() if owner and owner in continued)
 
 
 def _long_term(clauses: ClauseSet, datum: Datum, names: dict[str, str]) -> Iterator[Given]:
@@ -83,7 +79,7 @@ def leak_rules(clauses: ClauseSet, given: Iterable[Given]) -> tuple[Rule, ...]:
 
     New demands may arise (a leaked ciphertext needs its key), so rules are made until no pattern is new.
     """
-    sources = [part for one in given for part in _parts(clauses, one)]
+    sources = [part for one in given for part in taken_apart(clauses, one)]
     while True:
         close(clauses)
         before = len(clauses.predicates)
@@ -96,8 +92,8 @@ def leak_rules(clauses: ClauseSet, given: Iterable[Given]) -> tuple[Rule, ...]:
             return rules
 
 
-def _parts(clauses: ClauseSet, given: Given) -> Iterator[tuple[Given, tuple[Term, ...]]]:
-    """Yield the given term and all that can be taken out of it, with the keys that it takes."""
+def taken_apart(clauses: ClauseSet, given: Given) -> Iterator[tuple[Given, tuple[Term, ...]]]:
+    """Yield the given term, its parts and all that can be taken out of it, with the keys that it takes."""
     todo: list[tuple[Term, tuple[Term, ...]]] = [(given.term, ())]
     while todo:
         term, needs = todo.pop()

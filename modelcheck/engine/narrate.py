@@ -172,6 +172,10 @@ class Narrator:
                 return f"so {left} although no session of {right.role} holds the same {what} (here {self.tidy(case)})"
             case Aliveness(left, role):
                 return f"so {left} although no {role} under that name has done anything"
+            case Observational("resists guessing"):
+                return f"so {case}"
+            case Observational("unlinkable", subject):
+                return f"so a second session with the same `{subject}` looks different from one with another: {case}"
             case Observational(subject=subject):
                 return f"so the two sides of `{subject}` look different: {case}"
             case Identifies(tag):

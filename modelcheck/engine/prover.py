@@ -21,6 +21,7 @@ from modelcheck.protocol.model import (
     Aliveness,
     Claim,
     Datum,
+    Dishonest,
     Identifies,
     Point,
     Protocol,
@@ -144,32 +145,45 @@ def _exclude(cases: Iterable[Case], solver: Solver) -> Proof | Derived:
 def reaches_point(system: System, claim: Claim, budget: Budget) -> bool:
     """Return whether some session gets to the claim's point with its premise true; False makes the claim vacuous.
 
-    The attacker has no special powers here and every party that the judged session names is honest: what takes a leak to
-    get there would say nothing about the protocol.
+    The attacker has no special powers here: what takes a leak to get there would say nothing about the protocol. The names
+    that the judged session holds are honest, or those that the claim calls dishonest are not; either will do, as keeping
+    dishonest parties from getting that far is what some protocols are for.
     """
+    dishonest = tuple(power for power in claim.powers if isinstance(power, Dishonest))
+    return any(_reaches(system, replace(claim, powers=powers), budget) for powers in dict.fromkeys(((), dishonest)))
+
+
+def _reaches(system: System, claim: Claim, budget: Budget) -> bool:
     points = judged_points(claim)
-    key = (points, claim.premise, claim.passive)
+    key = (points, claim.premise, claim.powers, claim.passive)
     if key not in system.reached:
-        plain = replace(claim, powers=())
-        clauses = system.clauses(plain)
+        clauses = system.clauses(claim)
         held = system.held(clauses)
         solver = Solver(budget)
         system.reached[key] = all(
-            solver.solve(reachable(clauses, held, plain, point)).goal is not None for point in points
+            solver.reaches(reachable(clauses, held, claim, point)).goal is not None for point in points
         )
     return system.reached[key]
 
 
-def honest_paths(system: System, point: Point | None = None) -> list[int]:
-    """Return the paths that honest partners can follow together to the end, or to a point."""
-    machines = [m for m in system.machines if m.protocol == system.protocol.name]
-    blocked = frozenset[int]().union(*(m.blocked for m in machines))
-    paths = [index for index, path in enumerate(system.protocol.paths) if path.possible and index not in blocked]
-    if point is None:
-        return paths
+def idle_protocol(system: System) -> str | None:
+    """Return a protocol of the system whose honest partners cannot follow any path to its end, None if all can."""
+    parts = [part for part in system.protocol.with_beside() if part.paths]
+    return next((part.name for part in parts if not honest_paths(system, part)), None)
+
+
+def honest_paths(system: System, protocol: Protocol) -> list[int]:
+    """Return the paths of a protocol that honest partners can follow together to the end."""
+    blocked = frozenset[int]().union(*(m.blocked for m in system.machines if m.protocol == protocol.name))
+    return [index for index, path in enumerate(protocol.paths) if path.possible and index not in blocked]
+
+
+def paths_to(system: System, point: Point) -> list[int]:
+    """Return the paths that honest partners can follow together to a point."""
     machine = next(m for m in system.machines if m.role.name == point.role)
+    protocol = next(part for part in system.protocol.with_beside() if part.name == machine.protocol)
     states = machine.at(point.kind, point.name)
-    return [path for path in paths if any(path in machine.states[state].views for state in states)]
+    return [path for path in honest_paths(system, protocol) if any(path in machine.states[s].views for s in states)]
 
 
 def _injective(system: System, claim: Claim, wanted: Agreement, solver: Solver) -> Proof | Derived:

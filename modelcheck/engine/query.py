@@ -200,9 +200,7 @@ class Violations:
         self, power: Leak, datum: Datum, instance: Instance
     ) -> Iterator[tuple[Lit, tuple[Fact, ...], Term]]:
         """Yield when a session holds a value that leaks from it, and the value."""
-        own = self.claim_protocol
-        continuing = [name for name, others in self.held.continued.items() if datum.owner and datum.owner in others]
-        if instance.machine.protocol not in (datum.owner or own, *continuing):
+        if not self.held.concerns(datum, instance.machine.protocol, self.claim_protocol):
             return
         owned = self._owned(power, datum, instance)
         local = Datum(datum.kind, datum.name, datum.arguments)
@@ -224,7 +222,10 @@ class Violations:
     @property
     def claim_protocol(self) -> str:
         """The protocol whose sessions the claim judges."""
-        return self.machine.protocol if self.machine is not None else self.held.protocol
+        if self.machine is not None:
+            return self.machine.protocol
+        what = self.claim.property
+        return (what.tag.owner if isinstance(what, Identifies) else "") or self.held.protocol
 
     def _owned(self, power: Leak, datum: Datum, instance: Instance) -> Lit:
         """Return a literal that implies that a session is one of those whose values leak."""
@@ -363,7 +364,7 @@ class Violations:
             yield Goal(self.scenario.cnf.all_of([literal, *idle]), facts, (self.judged,))
 
     def _ambiguous(self, wanted: Identifies) -> Iterator[Goal]:
-        machines = [m for m in self.held.machines.values() if m.protocol == self.held.protocol]
+        machines = self.held.tagged_machines(wanted.tag)
         for number, first in enumerate(machines):
             for second in machines[number:]:
                 one = self.of_role(first.role.name)[0]
@@ -477,8 +478,10 @@ class _Decoder:
         if term not in self._memo:
             if isinstance(term, Var):
                 options = self.scenario.symbols.choice(term)
+                # What nothing depends on has no value in the solution: any will do.
                 value = next((v for v, literal in options.items() if self.holds(literal)), None)
-                self._memo[term] = Const("absent", term.sort) if value is None else self._ground(value)
+                value = value if value is not None else next(iter(options), Const("absent", term.sort))
+                self._memo[term] = self._ground(value)
             else:
                 self._memo[term] = rebuild(term, self._ground)
         return self._memo[term]

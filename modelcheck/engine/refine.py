@@ -6,16 +6,17 @@ one like all others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 from math import prod
 
 from modelcheck.engine.agreement import TooMany, first_column, ground_values, only, outside, states_with
-from modelcheck.engine.horn import Box, Goal
+from modelcheck.engine.horn import Box, Goal, Mask
 from modelcheck.engine.judged import STAR, Case, Forbids, other_branches
 from modelcheck.engine.scene import Scene
 from modelcheck.engine.solver import Derived, Solved, Solver
-from modelcheck.engine.spotlight import literals
+from modelcheck.engine.spotlight import literals, restriction
 from modelcheck.engine.steps import session_variable
 from modelcheck.machines.held import Stance
 from modelcheck.protocol.terms import Var
@@ -28,6 +29,20 @@ MOST_PARTNER_INPUTS = 64
 """Ways to fix the inputs of its partners that are tried for each of those."""
 
 Value = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """Something that a spotlight receives, and the groups of values that are told apart."""
+
+    label: str
+    role: str
+    variable: Var
+    ways: list[Value]
+
+    def outside(self, scene: Scene, values: Sequence[str]) -> Mask:
+        """Return the mask of all other values."""
+        return scene.full(self.variable.sort) & ~scene.mask(self.variable.sort, values)
 
 
 def refined(case: Case, solver: Solver) -> list[Solved] | Derived:
@@ -44,12 +59,27 @@ def refined(case: Case, solver: Solver) -> list[Solved] | Derived:
         if solved.goal is None:
             done.append(solved)
             continue
-        further = [_solved(one, solver) for one in _by_partner_inputs(smaller, solved)]
-        stuck = next((one for one in further if one.goal is not None), None)
-        if stuck is not None or not further:
-            return Derived(stuck or solved)
+        further = _by_partners(smaller, solved, solver)
+        if isinstance(further, Derived):
+            return further
         done += further
     return done or Derived(exact)
+
+
+def _by_partners(case: Case, solved: Solved, solver: Solver) -> list[Solved] | Derived:
+    """Return the solved cases of the first way to fix the inputs of partners that excludes them all."""
+    stuck = solved
+    for ways in (_with_spotlights, _one_by_one):
+        done: list[Solved] = []
+        for smaller in _by_partner_inputs(case, solved, ways):
+            done.append(_solved(smaller, solver))
+            if done[-1].goal is not None:
+                stuck = done[-1]
+                break
+        else:
+            if done:
+                return done
+    return Derived(stuck)
 
 
 def _solved(case: Case, solver: Solver) -> Solved:
@@ -103,11 +133,11 @@ def _elsewhere(
             yield replace(goal, masks=tuple(masks))
 
 
-def _by_partner_inputs(case: Case, solved: Solved) -> list[Case]:
-    """Return a case per ground value of what the spotlights whose values the judged session holds received themselves."""
+def _by_partner_inputs(case: Case, solved: Solved, ways: Callable[[Scene, str, list[str]], list[Value]]) -> list[Case]:
+    """Return a case per way to receive for the spotlights whose values the judged session holds."""
     scene = case.scene
     relations = solved.stages[-1][1].relations
-    options: list[tuple[str, str, Var, list[str]]] = []
+    options: list[_Input] = []
     for label in _sources(case, solved):
         role = scene.by_label[label].role
         for variable in _inputs(scene, role):
@@ -116,16 +146,29 @@ def _by_partner_inputs(case: Case, solved: Solved) -> list[Case]:
                 for box in _boxes_of(scene, relations.get(state, ()), label):
                     mask = box[first_column(scene, state, variable)]
                     values |= dict.fromkeys(scene.values(variable.sort, mask))
-            if values:
-                options.append((label, role, variable, list(values)))
-    if prod(len(values) for *_, values in options) > MOST_PARTNER_INPUTS:
-        options = [one for one in options if one[2].sort not in FRESH_SORTS]
-    if not options or prod(len(values) for *_, values in options) > MOST_PARTNER_INPUTS:
+            option = _Input(label, role, variable, ways(scene, variable.sort, list(values)))
+            # Inputs that are too many to be fixed as well stay open: each split stands on its own.
+            if values and prod(len(one.ways) for one in (*options, option)) <= MOST_PARTNER_INPUTS:
+                options.append(option)
+    if not options:
         return []
-    others = [
-        goal for label, role, variable, values in options for goal in _other(scene, label, role, variable, values)
-    ]
+    others = [goal for option in options for goal in _other(scene, option)]
     return [*_products(case, options), replace(case, label=f"{case.label}: no other inputs", goals=tuple(others))]
+
+
+def _one_by_one(_scene: Scene, _sort: str, values: list[str]) -> list[Value]:
+    """Return each value as a group of its own."""
+    return [(value,) for value in values]
+
+
+def _with_spotlights(scene: Scene, sort: str, values: list[str]) -> list[Value]:
+    """Return a group for each value of a finite sort and each that a spotlight made, and one for all others."""
+    if sort not in FRESH_SORTS:
+        return _one_by_one(scene, sort, values)
+    spotlights = {label for label, session in scene.by_label.items() if session.spotlight}
+    alone = [value for value in values if value.partition("@")[2] in spotlights]
+    rest = tuple(value for value in values if value not in alone)
+    return [*((value,) for value in alone), *([rest] if rest else [])]
 
 
 def _sources(case: Case, solved: Solved) -> Iterator[str]:
@@ -153,27 +196,27 @@ def _inputs(scene: Scene, role: str) -> list[Var]:
     return [variable for variable in variables if variable.sort not in scene.clauses.components]
 
 
-def _products(case: Case, options: Sequence[tuple[str, str, Var, list[str]]]) -> Iterator[Case]:
-    """Yield the case with one value for each input."""
-    points: list[list[str]] = [[]]
-    for *_, values in options:
-        points = [[*point, value] for point in points for value in values]
-    for point in points:
+def _products(case: Case, options: Sequence[_Input]) -> Iterator[Case]:
+    """Yield the case with one way for each input."""
+    scene = case.scene
+    for ways in product(*(option.ways for option in options)):
         forbids = Forbids(case.forbidden)
-        for (label, role, variable, _), value in zip(options, point, strict=True):
-            for state in states_with(case.scene, role, variable):
-                only(case.scene, forbids, state, variable, (value,), label)
+        for option, values in zip(options, ways, strict=True):
+            other = scene.values(option.variable.sort, option.outside(scene, values))
+            for state in states_with(scene, option.role, option.variable):
+                if other:
+                    forbids.add(state, restriction(scene, state, {option.variable: other}, [option.label]))
         yield replace(case, forbidden=forbids.result())
 
 
-def _other(scene: Scene, label: str, role: str, variable: Var, values: Sequence[str]) -> Iterator[Goal]:
+def _other(scene: Scene, option: _Input) -> Iterator[Goal]:
     """Yield the goals "this session has received something else"."""
-    machine = scene.machines[role]
-    rest = scene.full(variable.sort) & ~scene.mask(variable.sort, values)
+    machine, variable = scene.machines[option.role], option.variable
+    rest = option.outside(scene, [value for way in option.ways for value in way])
     for (name, index), predicate in scene.clauses.state_of.items():
-        if name == role and variable in scene.clauses.predicates[predicate].variables and rest:
+        if name == option.role and variable in scene.clauses.predicates[predicate].variables and rest:
             there = literals(scene.clauses, Stance(machine, index, {}))
-            fixed = {session_variable(): scene.mask("session", [label]), variable: rest}
+            fixed = {session_variable(): scene.mask("session", [option.label]), variable: rest}
             goal = scene.goal(there, (), fixed)
             if goal is not None:
                 yield goal

@@ -52,7 +52,7 @@ class Record:
     """What a role stored: under whose name, what, in which step."""
 
     role: str
-    own: tuple[tuple[str, Term], ...]
+    own: tuple[Term, ...]
     """The names under which the party acted, as far as its role says."""
     values: tuple[tuple[str, Term], ...]
     step: int
@@ -178,8 +178,9 @@ class World:
             case Keep(items):
                 further = attempt.copy(values)
                 stored = tuple((name, self.ground(term, values)) for name, term in items)
-                owner = tuple((v.name, values[v]) for v in session.machine.role.own)
-                further.records.append(Record(simple(session.start.role), owner, stored, self.step))
+                further.records.append(
+                    Record(simple(session.start.role), self._own(session, values), stored, self.step)
+                )
                 yield further
             case Guard() as guard:
                 yield from self._guarded(session, advance, guard, attempt)
@@ -304,12 +305,12 @@ class World:
         names = tuple(name for name, _ in items)
         wanted = self.ring.normal(advance.received)
         pattern = App("record", tuple(term for _, term in items))
-        own = {v.name: attempt.values[v] for v in session.machine.role.own}
+        own = self._own(session, attempt.values)
         for record in self.records:
             stored = dict(record.values)
             if record.role != simple(session.start.role) or not set(names) <= set(stored):
                 continue
-            if any(own.get(name, value) is not value for name, value in record.own):
+            if any(mine is not theirs for mine, theirs in zip(own, record.own, strict=False)):
                 continue
             if App("record", tuple(stored[name] for name in names)) is wanted:
                 for values in matches(pattern, wanted, attempt.values, self.ring):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from modelcheck.engine.boxes import Budget, Fixpoint, reached_goals, solve
+from modelcheck.engine.boxes import Budget, Fixpoint, matches, solve
 from modelcheck.engine.clauses import Rule
 from modelcheck.engine.horn import Box, Program
 from modelcheck.engine.judged import Case, Forbids
@@ -52,20 +52,30 @@ class Solver:
             program, fixpoint = stages[-1]
         if program.goals != case.goals:
             relations = fixpoint.relations
-            reached = reached_goals(relations, case.goals, self.budget)
+            reached = tuple(
+                number for number, goal in enumerate(case.goals)
+                if next(matches(relations, goal, self.budget), None) is not None
+            )  # fmt: skip
             program, fixpoint = replace(program, goals=case.goals), replace(fixpoint, reached=reached)
             stages = (*stages[:-1], (program, fixpoint))
         return Solved(case, stages, fixpoint.reached[0] if fixpoint.reached else None)
+
+    def reaches(self, case: Case) -> Solved:
+        """Return a case solved no further than to its first goals: a derivation, and no invariant."""
+        stages = self._stages(case, exact=False, eager=True)
+        reached = stages[-1][1].reached
+        return Solved(case, stages, reached[0] if reached else None)
 
     def relations(self, case: Case) -> dict[int, tuple[Box, ...]]:
         """Return the relations of a case in its last stage."""
         return self.solve(case).stages[-1][1].relations
 
-    def _stages(self, case: Case, *, exact: bool) -> Stages:
+    def _stages(self, case: Case, *, exact: bool, eager: bool = False) -> Stages:
         scene = case.scene
         forbids = Forbids(case.forbidden)
         program = scene.program(case.goals if not case.later else (), forbids.result())
-        stages = [(program, solve(program, exact=exact, budget=self.budget, compiled=scene.compiled))]
+        first = solve(program, exact=exact, budget=self.budget, compiled=scene.compiled, eager=eager and not case.later)
+        stages = [(program, first)]
         rules: list[Rule] = []
         for number, stretch in enumerate(case.later, 1):
             rules += stretch.rules
@@ -74,7 +84,8 @@ class Solver:
                 forbids.add(predicate, (scene.mask("session", [label for label, _ in case.stars]), *full[1:]))
             program = scene.program(case.goals if number == len(case.later) else (), forbids.result(), rules)
             fixpoint = solve(
-                program, start=stages[-1][1].relations, exact=exact, budget=self.budget, compiled=scene.compiled
-            )
+                program, start=stages[-1][1].relations, exact=exact, budget=self.budget, compiled=scene.compiled,
+                eager=eager and number == len(case.later),
+            )  # fmt: skip
             stages.append((program, fixpoint))
         return tuple(stages)

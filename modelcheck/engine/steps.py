@@ -29,7 +29,7 @@ from modelcheck.machines.machine import (
     simple,
 )
 from modelcheck.protocol.model import Channel, Fact, Path
-from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, sort_of, substitute, subterms, unify
+from modelcheck.protocol.terms import NAME, App, Const, Term, Var, sort_of, substitute, subterms, unify
 from modelcheck.protocol.theory import is_data, openings
 
 IDENTITY = "#session"
@@ -148,7 +148,6 @@ def extended(clauses: ClauseSet, machine: RoleMachine, draft: Draft, step: Step)
         case Recall(items):
             record = owned(clauses, machine, tuple(term for _, term in items))
             draft.body.extend(clauses.knows(record, record_name(machine.role.name, tuple(name for name, _ in items))))
-            draft.conditions.extend(())
             yield draft
         case Pick(value, rule, sources, allowed):
             if rule != "any":
@@ -220,12 +219,14 @@ def enclosed(
 
 
 def owned(clauses: ClauseSet, machine: RoleMachine, values: tuple[Term, ...]) -> Term:
-    """Return a record with the names under which the party acts that stores it; what a role does not say is open."""
+    """Return a record with the names under which the party acts that stores it; what a role does not say is open.
+
+    Two protocols may call the party's name differently: names correspond by their position.
+    """
     alike = [m.role for m in clauses.machines if simple(m.role.name) == simple(machine.role.name)]
-    own = {variable.name: variable for variable in machine.role.own}
-    names = sorted({variable.name for role in alike for variable in role.own})
-    owner = tuple(own[name] if name in own else clauses.fresh(NAME) for name in names)
-    return App("record", (*owner, *values))
+    own = machine.role.own
+    unsaid = max(len(role.own) for role in alike) - len(own)
+    return App("record", (*own, *(clauses.fresh(NAME) for _ in range(unsaid)), *values))
 
 
 def record_name(role: str, names: tuple[str, ...]) -> str:
@@ -345,8 +346,6 @@ def weak_parts(block: Block, form: str, computed: tuple[Term, ...]) -> Iterator[
                 yield key
             case App("pk_encrypt", (App("pk", (key,)), _)) if form == "rsa" and sort_of(key) == "RsaKey":
                 yield key
-            case Key(_, "RsaKey", _) if form == "rsa":
-                yield part
             case _:
                 pass
 

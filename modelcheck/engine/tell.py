@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from modelcheck.engine.deduction import ATTACKER_VALUES, Built, Had, Opened, Seen
+from modelcheck.engine.offline import OfflineTest
 from modelcheck.engine.replay import Session, World
 from modelcheck.engine.trace import Advance, Reveal, SessionStart, Trace
 from modelcheck.engine.violation import Replayed
@@ -24,13 +25,15 @@ from modelcheck.protocol.model import (
     Agreement,
     Aliveness,
     Claim,
+    Fact,
     Identifies,
     Leak,
+    Observational,
     Protocol,
     Secrecy,
     Weak,
 )
-from modelcheck.protocol.terms import LABEL, MESSAGE, NAME, App, Const, Key, Term, exchange, show, subterms
+from modelcheck.protocol.terms import LABEL, MESSAGE, NAME, App, Const, Key, Term, Var, exchange, show, subterms
 from modelcheck.protocol.theory import DISHONEST, is_data
 from modelcheck.verdict import Attack, AttackSession, AttackStep
 
@@ -60,6 +63,9 @@ class _Teller:
         for start in trace.sessions:
             self.world.start(start)
         self.words = _words(replayed.world)
+        facts = (claim.premise, *(power.when for power in claim.powers if isinstance(power, Weak)))
+        self.conditions = {fact.subject.name for fact in facts if isinstance(fact, Fact)}
+        """The values on which the claim or its attacker depends."""
         self.number = 0
         self.number_of: dict[int, int] = {}
         """For each step of the trace the number of its line."""
@@ -92,8 +98,11 @@ class _Teller:
     def _power(self, step: Reveal) -> str:
         power = self.claim.powers[step.power]
         if isinstance(power, Leak):
-            datum = next((d for d in power.data if d.kind == "key" and isinstance(step.term, Key)), power.data[0])
-            return f"leak of {datum.name}" + (f" of {self.called(step.session)}" if step.session else "")
+            of_keys = isinstance(step.term, Key)
+            data = [d.name for d in power.data if (d.kind == "key") == of_keys] or [d.name for d in power.data]
+            return f"leak of {data[0] if of_keys else ', '.join(data)}" + (
+                f" of {self.called(step.session)}" if step.session else ""
+            )
         assert isinstance(power, Weak)
         return f"weak {power.form} in {self.called(step.session)}"
 
@@ -110,7 +119,7 @@ class _Teller:
                     yield from self._explain(message, top=_listed(incoming.names))
                     arriving = "from the attacker"
         sent = self.world.advance(step)
-        deeds = self._deeds(way, arriving)
+        deeds = self._deeds(way, arriving, dict(step.decided))
         received = [n for s in way if isinstance(s.step, Receive) for n in _plain(s.step.names)]
         sending = [n for s in way if isinstance(s.step, Send) for n in _plain(s.step.names)]
         terms = ([] if step.received is None else [step.received]) + sent
@@ -120,7 +129,7 @@ class _Teller:
         for term in sent:
             self.told.add(term)
 
-    def _deeds(self, way: Sequence[State], arriving: str) -> str:
+    def _deeds(self, way: Sequence[State], arriving: str, decided: Mapping[str, str]) -> str:
         deeds: list[str] = []
         for state in way:
             match state.step:
@@ -134,6 +143,8 @@ class _Teller:
                     deeds.append(f"keeps {', '.join(name for name, _ in items)}")
                 case Pick(value, _, _, _) if isinstance(value, Const):
                     deeds.append(f"picks {value.value}")
+                case Pick(Var(name), _, _, _) if name in self.conditions:
+                    deeds.append(f"picks {name} = {decided[name]}")
                 case Reach(point):
                     deeds.append(point if point in ("accepts", "stops") else f"accepts {point}")
                 case Guard():
@@ -204,6 +215,13 @@ class _Teller:
         if isinstance(self.claim.property, Secrecy):
             for _, value in self.replayed.violation.data:
                 yield from self._explain(value)
+        test = self.replayed.violation.test
+        if test is not None:
+            yield from self._explain(test.term)
+            secret = self.name(self.replayed.violation.data[0][1])
+            steps = [self.words[term] for term in test.steps if term in self.words and term is not test.term]
+            text = f"the attacker guesses {secret}" + (f" and computes {_joined(steps)}" if steps else "")
+            yield self._line("attacker", "", text, (), (), test.steps)
 
     # -------------------------------------------------------------------------------- words
 
@@ -274,8 +292,34 @@ class _Teller:
             case Identifies(tag):
                 rest = ", ".join(f"{name} = {self.name(value)}" for name, value in violation.data[1:])
                 return f"{who[0]} and {who[1]} have the same `{tag}`" + (f", but {rest}." if rest else ".")
+            case Observational() if violation.test is not None:
+                return self._tested(violation.test)
             case _:
                 return ""
+
+    def _field(self, term: Term) -> str:
+        """Return the field of a message that a term is, "" if it is none."""
+        world = self.replayed.world
+        named = (pair for session in world.sessions.values() for pair in _named(world, session, fields=True))
+        return next((name for name, value in named if value is term and name.count(".") == 1), "")
+
+    def _tested(self, test: OfflineTest) -> str:
+        """Return the sentence that says which test only the right guess passes."""
+        key, what, field = self.name(test.computed), self.name(test.term), self._field(test.term)
+        where = self._where(test.term)
+        place = f" ({where})" if where else ""
+        match test.kind:
+            case "open":
+                assert isinstance(test.term, App)
+                sealed = field or self.name(test.term.arguments[-1])
+                return f"Decrypting {sealed}{place} with {key} succeeds only for the right guess."
+            case "verify":
+                return f"Verifying {field or what}{place} with {key} succeeds only for the right guess."
+            case "compare":
+                both = ", ".join(word for word in (field, where) if word)
+                return (
+                    f"Only the right guess {'gives' if test.steps else 'equals'} {what}{f' ({both})' if both else ''}."
+                )
 
 
 def _tidy(text: str) -> str:
@@ -336,10 +380,11 @@ def _words(world: World) -> dict[Term, str]:
     return found
 
 
-def _named(world: World, session: Session) -> Iterator[tuple[str, Term]]:
+def _named(world: World, session: Session, *, fields: bool = False) -> Iterator[tuple[str, Term]]:
+    """Yield what a session holds, by the flow's words: values and messages, or the fields of messages."""
     for index, view in session.machine.states[session.state].views.items():
         path = world.held.paths[session.machine.protocol][index]
         for name, honest in (*path.values.items(), *path.messages.items()):
-            own = view.of(honest) if "." not in name else None
+            own = view.of(honest) if ("." in name) == fields else None
             if own is not None and all(v in session.values for v in own.variables):
                 yield name, world.ground(own, session.values)

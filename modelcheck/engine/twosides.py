@@ -7,7 +7,7 @@ primitives, nothing of clauses, boxes and scenes. Only what it sees differ is an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product as combinations
 
@@ -90,6 +90,8 @@ class Script:
     last: Delivery | None
     later: tuple[Term, ...] = ()
     """The keys that leak when all moves are made."""
+    passive: bool = False
+    """Whether the attacker only listens: roles then receive what roles sent to them."""
 
 
 @dataclass(slots=True)
@@ -161,6 +163,9 @@ class Seen:
                     yield left
             case App("pk" | "g", (Key(family, _, _),)) if self.families[family].public:
                 yield left
+            case App("id", (Key(),)):
+                # Identities are public, and so are all names.
+                yield left
         for needs, recipe in recipes(left):
             for parts in combinations(*(tuple(self.beside(need)) for need in needs)):
                 yield _built(left, parts, recipe)
@@ -174,7 +179,7 @@ def _built(left: Term, parts: tuple[Term, ...], recipe: Recipe | None) -> Term:
     bound: dict[Var, Term] = {}
     if not all(match(need, part, bound) for need, part in zip(recipe.needs, parts, strict=True)):
         return App(f"rubbish from {left.function}", parts)
-    return _ground(recipe.gives, bound)
+    return _ground(recipe.gives, bound, ())
 
 
 def execute(machines: Mapping[str, RoleMachine], families: Mapping[str, Family], script: Script) -> tuple[str, str]:
@@ -211,6 +216,11 @@ class _Run:
         if self.script.last is not None:
             self._deliver(self.script.last)
 
+    def _ground(self, term: Term, values: Mapping[Var, Term]) -> Term:
+        """Return a term with values put in, the index of a key in one order if its order is irrelevant."""
+        unordered = {name for name, family in self.families.items() if family.kind == "unordered"}
+        return _ground(term, values, unordered)
+
     def _start(self, start: Start) -> None:
         machine = self.machines[start.role]
         sides = [
@@ -242,13 +252,15 @@ class _Run:
 
     def _step(self, session: _Session, step: Step, values: Mapping[Var, Term]) -> None:
         match step:
-            case Receive(pattern, _, "public", _):
+            case Receive(pattern, _, "public", sender):
                 self._receive(session, pattern, values)
+                if self.script.passive:
+                    self._relayed(session, pattern, sender)
             case Receive(pattern, _, "authentic", sender):
                 self._receive(session, pattern, values)
                 self._authentic(session, pattern, sender)
             case Send(term, _, "public" | "authentic", receiver):
-                message = (_ground(term, session.left), _ground(term, session.right))
+                message = (self._ground(term, session.left), self._ground(term, session.right))
                 self.sent.append(message)
                 self.signed.append((session, receiver, message))
                 self.seen = None
@@ -271,18 +283,25 @@ class _Run:
                 if variable not in values:
                     raise NotExecuted(f"no value for {variable.name}")
                 session.left[variable] = values[variable]
-        message = _ground(pattern, session.left)
+        message = self._ground(pattern, session.left)
         for other in self._look().beside(message):
-            bound = _fit(_ground(pattern, session.right), other, {})
+            bound = _fit(self._ground(pattern, session.right), other, {})
             if bound is None:
                 raise Different(f"{session.machine.role.name} goes on with the message", "there it does not")
             session.right |= bound
             return
         raise NotExecuted(f"the attacker does not have {_brief(message)}")
 
+    def _relayed(self, session: _Session, pattern: Term, sender: str) -> None:
+        """Refuse a message that no session of this role sent to the receiver's role."""
+        message = (self._ground(pattern, session.left), self._ground(pattern, session.right))
+        ends = sender, session.machine.role.name
+        if not any(((other.machine.role.name, to), sent) == (ends, message) for other, to, sent in self.signed):
+            raise NotExecuted(f"{sender} did not send that")
+
     def _authentic(self, session: _Session, pattern: Term, sender: str) -> None:
         """Refuse a message on an authentic channel that its sender did not send there, unless the sender is dishonest."""
-        message = (_ground(pattern, session.left), _ground(pattern, session.right))
+        message = (self._ground(pattern, session.left), self._ground(pattern, session.right))
         own = self.machines[sender].role.own
         if own and all(session.left.get(name) is Const(DISHONEST, NAME) for name in own):
             return
@@ -303,13 +322,13 @@ class _Run:
     def _guard(self, session: _Session, guard: Guard, values: Mapping[Var, Term]) -> None:
         outcomes = []
         for side in (session.left, session.right):
-            left = _ground(guard.left, side)
+            left = self._ground(guard.left, side)
             if guard.test == "hosted":
                 if isinstance(guard.left, Var) and guard.left not in side:
                     side[guard.left] = left = values[guard.left]
                 outcomes.append(left is not Const(DISHONEST, NAME))
             elif guard.test in ("equal", "differ") and guard.right is not None:
-                outcomes.append((left is _ground(guard.right, side)) == (guard.test == "equal"))
+                outcomes.append((left is self._ground(guard.right, side)) == (guard.test == "equal"))
             elif guard.test == "among":
                 outcomes.append(isinstance(left, Const) and left.value in guard.values)
             else:
@@ -324,13 +343,15 @@ class _Run:
             raise NotExecuted("a comparison fails")
 
     def _deliver(self, last: Delivery) -> None:
+        if self.script.passive:
+            raise NotExecuted("the attacker sends nothing")
         session = self.sessions[last.session]
-        supplied = _ground(last.supplied, last.values)
+        supplied = self._ground(last.supplied, last.values)
         seen = self._look()
         for message in _fillings(supplied, seen):
             for other in seen.beside(message):
                 fits = [
-                    _fit(_ground(last.expected, values), delivered, {}) is not None
+                    _fit(self._ground(last.expected, values), delivered, {}) is not None
                     for values, delivered in ((session.left, message), (session.right, other))
                 ]
                 if fits[0] != fits[1]:
@@ -358,8 +379,8 @@ def _filled(term: Term) -> Term:
     return App(term.function, tuple(map(_filled, term.arguments))) if isinstance(term, App) else term
 
 
-def _ground(term: Term, values: Mapping[Var, Term]) -> Term:
-    """Return a term with values put in, exponents of shared secrets in one order whoever computed them."""
+def _ground(term: Term, values: Mapping[Var, Term], unordered: Collection[str]) -> Term:
+    """Return a term with values put in, exponents of shared secrets and ``unordered`` names of keys in one order."""
     done: dict[Term, Term] = {}
 
     def go(part: Term) -> Term:
@@ -367,6 +388,8 @@ def _ground(term: Term, values: Mapping[Var, Term]) -> Term:
             inside = rebuild(part, go)
             if isinstance(inside, App) and inside.function == "dh" and not inside.variables:
                 inside = product(*inside.arguments)
+            elif isinstance(inside, Key) and inside.family in unordered and not inside.variables:
+                inside = Key(inside.family, inside.sort, tuple(sorted(inside.arguments, key=show)))
             done[part] = inside
         return done[part]
 

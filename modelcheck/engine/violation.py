@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from modelcheck.engine.offline import Guesser, OfflineTest
 from modelcheck.engine.replay import NotReplayed, Session, World
 from modelcheck.engine.trace import Advance, Reveal, Trace
 from modelcheck.machines.held import Held, Stance, judged_names, tagged
@@ -19,6 +20,7 @@ from modelcheck.protocol.model import (
     Fact,
     Identifies,
     Leak,
+    Observational,
     Point,
     Protocol,
     Secrecy,
@@ -43,6 +45,8 @@ class Violation:
 
     data: tuple[tuple[str, Term], ...]
     sessions: tuple[str, ...]
+    test: OfflineTest | None = None
+    """What tells whether a guess is right, for a claim about guessing."""
 
 
 def replay(protocol: Protocol, machines: Sequence[RoleMachine], claim: Claim, trace: Trace) -> Replayed:
@@ -174,9 +178,7 @@ class Judge:
         )  # fmt: skip
 
     def _owned(self, power: Leak, datum: Datum, session: Session) -> bool:
-        protocol = session.machine.protocol
-        continuing = [name for name, others in self.held.continued.items() if datum.owner and datum.owner in others]
-        if protocol not in (datum.owner or self.judged.machine.protocol, *continuing):
+        if not self.held.concerns(datum, session.machine.protocol, self.judged.machine.protocol):
             return False
         if power.owner == "all" or datum.owner:
             return True
@@ -241,8 +243,28 @@ class Judge:
                 return self._not_alive(wanted)
             case Identifies() as wanted:
                 return self._ambiguous(wanted)
+            case Observational("resists guessing", subject):
+                return self._guessed(subject)
             case _:
                 return None
+
+    def _guessed(self, subject: Datum) -> Violation | None:
+        """Return a test that only the right guess for the judged session's secret passes."""
+        session = self.judged
+        bad = {power.name for power in self.claim.powers if isinstance(power, Dishonest)}
+        honest = [session.values[v] for v in session.machine.role.parameters if v.name not in bad]
+        if len(set(honest)) < len(honest) or Const(DISHONEST, NAME) in honest:
+            return None
+        by_name = {variable.name: value for variable, value in session.values.items()}
+        if subject.kind == "key":
+            sort = self.world.ring.families[subject.name].sort
+            secret: Term | None = Key(subject.name, sort, tuple(by_name[name] for name in subject.arguments))
+        else:
+            secret = by_name.get(subject.name)
+        test = None if secret is None else Guesser(self.world.knowledge, secret).best()
+        if secret is None or test is None:
+            return None
+        return Violation(((str(subject), self.world.ring.normal(secret)),), (session.start.label,), test)
 
     def _not_secret(self, wanted: Secrecy) -> Violation | None:
         for point in wanted.points:
@@ -358,7 +380,7 @@ def given_up(part: Term, form: str) -> Iterator[Term]:
             yield content
         case App("sign", (key, _)) if form == "sign" or (form == "rsa" and sort_of(key) == "RsaKey"):
             yield key
-        case Key(_, "RsaKey", _) if form == "rsa":
-            yield part
+        case App("pk_encrypt", (App("pk", (Key(_, "RsaKey", _) as key,)), _)) if form == "rsa":
+            yield key
         case _:
             pass

@@ -70,6 +70,14 @@ class Held:
             self.continued[one.name] = one.continued
         self.machines = {machine.role.name: machine for machine in machines}
 
+    def concerns(self, datum: Datum, protocol: str, judged: str) -> bool:
+        """Return whether a datum is one of a protocol's sessions, for a claim that judges sessions of ``judged``.
+
+        A datum without an owner is one of the judged protocol; sessions that go on have the values of those they continue.
+        """
+        owner = datum.owner or judged
+        return protocol == owner or (bool(datum.owner) and owner in self.continued[protocol])
+
     def honest(self, path: Path, datum: Datum) -> Term | None:
         """Return what a datum is on ``path``, or None if it does not exist there."""
         match datum.kind:
@@ -91,8 +99,11 @@ class Held:
     def at(self, stance: Stance, datum: Datum) -> tuple[Term, ...]:
         """Return the different things the datum may be for the role there: empty if it does not hold it."""
         found: dict[Term, None] = {}
+        protocol = stance.machine.protocol
+        if not self.concerns(datum, protocol, protocol):
+            return ()
         for index, view in stance.views.items():
-            honest = self.honest(self.paths[stance.machine.protocol][index], datum)
+            honest = self.honest(self.paths[protocol][index], datum)
             own = view.of(honest) if honest is not None else None
             if own is not None:
                 found[own] = None
@@ -103,13 +114,20 @@ class Held:
     def tuples(self, stance: Stance, data: tuple[Datum, ...]) -> tuple[tuple[Term, ...], ...]:
         """Return the joint values of several data on the paths through a stance where the role holds them all."""
         found: dict[tuple[Term, ...], None] = {}
+        protocol = stance.machine.protocol
+        if not all(self.concerns(datum, protocol, protocol) for datum in data):
+            return ()
         for index, view in stance.views.items():
-            path = self.paths[stance.machine.protocol][index]
+            path = self.paths[protocol][index]
             terms = [self.honest(path, datum) for datum in data]
             own = [view.trace(term) if term is not None else None for term in terms]
             if all(term is not None for term in own):
                 found[tuple(term for term in own if term is not None)] = None
         return tuple(found)
+
+    def tagged_machines(self, tag: Datum) -> tuple[RoleMachine, ...]:
+        """Return the machines of the roles whose sessions a claim compares by this tag."""
+        return tuple(m for m in self.machines.values() if m.protocol == (tag.owner or self.protocol))
 
     def stances(self, point: Point) -> tuple[Stance, ...]:
         """Return where a role may be when it has just reached a point."""

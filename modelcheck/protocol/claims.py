@@ -11,6 +11,7 @@ from modelcheck.protocol.model import (
     Agreement,
     Aliveness,
     Claim,
+    Created,
     Datum,
     Dishonest,
     Fact,
@@ -188,12 +189,15 @@ class ClaimResolver:
     def reference(self, name: tree.Name, protocol: Protocol) -> Iterator[Datum]:
         """Yield what a bare or dotted name denotes."""
         text = name.text
-        for owner, other in self.owners.items():
-            if other is not protocol and text.startswith(owner + "."):
-                inner = tree.Name(text.removeprefix(owner + "."), name.span)
-                yield from (replace(datum, owner=other.name) for datum in self.reference(inner, other))
-                return
         kind = _kind_of(text, protocol)
+        families = [family.name for one in self.all.values() for family in one.families]
+        if kind is None and text not in families:
+            for owner, other in self.owners.items():
+                if text.startswith(owner + "."):
+                    inner = tree.Name(text.removeprefix(owner + "."), name.span)
+                    outside = "" if other is protocol else other.name
+                    yield from (replace(datum, owner=outside) for datum in self.reference(inner, other))
+                    return
         if kind == "message" and "." not in text and (senders := _senders(text, protocol)) and len(senders) > 1:
             choices = ", ".join(f"`{sender}.{text}`" for sender in senders)
             self.scope.report(rules.AMBIGUOUS_MESSAGE, f"`{text}` is sent by more than one role", name.span,
@@ -201,7 +205,7 @@ class ClaimResolver:
             return
         if kind is not None:
             yield Datum(kind, text, span=name.span)  # type: ignore[arg-type]
-        elif any(text == family.name for p in self.all.values() for family in p.families):
+        elif text in families:
             yield Datum("key", text, span=name.span)
         else:
             known = [
@@ -226,7 +230,7 @@ class ClaimResolver:
                 return Aliveness(end, role.text) if end is not None and other is not None else None
             case tree.Identifies(tag, terms):
                 tags = self.data([tag], self.protocol)
-                return Identifies(tags[0], self.data(terms, self.protocol), not terms) if tags else None
+                return Identifies(tags[0], self.data(terms, self._owner(tags[0])), not terms) if tags else None
             case tree.Reachable(point):
                 end = self.point(point)
                 return Reachable(end) if end is not None else None
@@ -238,9 +242,12 @@ class ClaimResolver:
                 return None if what is None else replace(what, sides=sides, measured=measured, bound=bound or 0)
             case tree.Unlinkable(subject, role):
                 return self.observational("unlinkable", subject, role)
-            case tree.Resists(subject):
-                data = self.data([subject], self.protocol)
-                return Observational("resists guessing", data[0], "") if data else None
+            case tree.Resists(subject, role):
+                return self.guessing(subject, role)
+
+    def _owner(self, datum: Datum) -> Protocol:
+        """Return the protocol that a datum belongs to."""
+        return self.all.get(datum.owner, self.protocol)
 
     def _of(self, point: Point) -> Protocol:
         """Return the protocol of a point's role."""
@@ -261,9 +268,35 @@ class ClaimResolver:
 
     def observational(self, word: str, subject: tree.Term, role: tree.Name) -> Observational | None:
         """Return a claim about what an observer can tell."""
-        data = self.data([subject], self.protocol)
         found = self.role(role)
-        return Observational(word, data[0], role.text) if data and found is not None else None  # type: ignore[arg-type]
+        data = self.data([subject], found[0]) if found is not None else ()
+        return Observational(word, data[0], role.text) if data else None  # type: ignore[arg-type]
+
+    def guessing(self, subject: tree.Term, role: tree.Name | None) -> Observational | None:
+        """Return a claim about guesses, judged for a role that starts from the names of the key or creates the value."""
+        data = self.data([subject], self.protocol)
+        if not data or (role is not None and self.role(role) is None):
+            return None
+        (datum,) = data
+        having = [one.name for one in self.protocol.roles if self._has(one, datum)]
+        if role is None and having:
+            return Observational("resists guessing", datum, having[0])
+        if role is not None and role.text in having:
+            return Observational("resists guessing", datum, role.text)
+        deed, negated = ("starts", "start") if datum.kind == "key" else ("creates", "create")
+        whole = f"no role {deed}" if role is None else f"{role.text} does not {negated}"
+        names = " from all names of" if datum.kind == "key" else ""
+        self.scope.report(rules.NOT_HELD, f"{whole}{names} `{datum}`", subject.span,
+                          "name a value that the role creates, or a long-term key with names that it starts from")  # fmt: skip
+        return None
+
+    def _has(self, role: Role, datum: Datum) -> bool:
+        """Return whether a role has a secret from the start of its sessions."""
+        if datum.kind == "key":
+            arity = next(f.arity for p in self.all.values() for f in p.families if f.name == datum.name)
+            return len(datum.arguments) == arity and set(datum.arguments) <= {v.name for v in role.parameters}
+        created = (e for path in self.protocol.paths for e in path.events if isinstance(e, Created))
+        return datum.kind == "value" and any(e.role == role.name and e.variable.name == datum.name for e in created)
 
     def _values_exist(self, subject: tree.Term, names: tuple[tree.Name, ...]) -> None:
         """For a picked value the two sides are values of its sort; for a name they are any two names."""
@@ -301,6 +334,8 @@ class ClaimResolver:
                 return self._of(left)
             case Reachable(point):
                 return self._of(point)
+            case Identifies(tag):
+                return self._owner(tag)
             case _:
                 return self.protocol
 
@@ -318,29 +353,29 @@ class ClaimResolver:
         if not isinstance(written.value, tree.Ref):
             self._no_fact(written)
             return None
-        value = written.value.name.text
-        sorts = {str(sort_of(p.values[subject.name])) for p in protocol.paths if subject.name in p.values}
         if written.relation == "in":
-            if subject.kind == "constant":
-                return self._member(value, subject.name, protocol, written)
-            self._no_fact(written)
-            return None
-        domain = self.scope.domain(next(iter(sorts), ""))
+            return self._member(written.value, subject, protocol, written)
+        value, domain = written.value.name.text, self._domain(subject, protocol)
         if value not in domain:
             self.scope.report(rules.UNKNOWN_NAME, f"`{value}` is no value of `{subject.name}`", written.value.span,
                               did_you_mean(value, domain) or "compare a picked value with a value of its sort")  # fmt: skip
             return None
         return Fact(subject, (value,))
 
-    def _member(self, name: str, value: str, protocol: Protocol, written: tree.FactPremise) -> Fact | None:
+    def _member(self, chosen: tree.Ref, value: Datum, protocol: Protocol, written: tree.FactPremise) -> Fact | None:
         """``if v in s``: the set that was picked contains a value."""
-        sorts = {str(sort_of(p.values[name])) for p in protocol.paths if name in p.values}
-        domain = self.scope.domain(next(iter(sorts), ""))
-        sets = tuple(chosen for chosen in domain if value in set_members(chosen))
-        if sets:
-            return Fact(Datum("value", name), sets)
-        self._no_fact(written)
+        for found in self.data([chosen], protocol):
+            sets = tuple(one for one in self._domain(found, protocol) if value.name in set_members(one))
+            if value.kind == "constant" and sets:
+                return Fact(found, sets)
+            self._no_fact(written)
         return None
+
+    def _domain(self, datum: Datum, protocol: Protocol) -> tuple[str, ...]:
+        """Return the values that a picked value can have."""
+        home = self.all[datum.owner] if datum.owner else protocol
+        sorts = {str(sort_of(path.values[datum.name])) for path in home.paths if datum.name in path.values}
+        return self.scope.domain(next(iter(sorts), ""))
 
     def _no_fact(self, written: tree.FactPremise) -> None:
         self.scope.report(rules.NOT_A_FACT, "a condition compares a picked value, or names a branch", written.span,

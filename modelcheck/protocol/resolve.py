@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from modelcheck import rules
@@ -13,6 +13,7 @@ from modelcheck.protocol.model import Claim, Family, Protocol, Written
 from modelcheck.protocol.scope import Scope
 from modelcheck.protocol.terms import Var, sort_of
 from modelcheck.protocol.unfold import Stored, recalled_value, unfold, with_families
+from modelcheck.source import Span
 from modelcheck.syntax import tree
 
 
@@ -192,39 +193,58 @@ class Resolver:
         return self.protocol(name.text) if self.find(name) else None
 
     def _inherit(self, scope: Scope, other: Protocol) -> None:
-        """Make the keys and finite sorts of a protocol beside this one known."""
-        for one in (other, *other.beside):
+        """Make the keys and finite sorts of a protocol beside this one known; one name means the same in both."""
+        for one in other.with_beside():
             for family in one.families:
-                scope.families.setdefault(family.name, family)
+                if scope.families.setdefault(family.name, family) != family:
+                    self._differs(scope, family.name, scope.families[family.name].span, family.span)
             for enumeration in one.enumerations:
-                scope.enumerations.setdefault(enumeration.name, enumeration)
+                if scope.enumerations.setdefault(enumeration.name, enumeration) != enumeration:
+                    self._differs(scope, enumeration.name, scope.enumerations[enumeration.name].span, enumeration.span)
+
+    @staticmethod
+    def _differs(scope: Scope, name: str, here: Span, there: Span) -> None:
+        scope.report(rules.NAME_TAKEN, f"`{name}` is declared in two ways by protocols that run side by side", here,
+                     "declare it alike, or give one of them another name", there, "and here")  # fmt: skip
 
     def _compose(self, item: tree.Composition) -> Protocol | None:
         parts = [p for name in item.of if (p := self._other(name)) is not None]
         if len(parts) != len(item.of):
             return None
         scope = Scope()
-        for part in parts:
-            self._inherit(scope, part)
         for family in item.sharing:
             if not all(any(f.name == family.text for f in part.families) for part in parts):
                 scope.report(rules.NOT_SHARED, f"not every part has a key family `{family.text}`", family.span,
                              "share a family that all parts declare")  # fmt: skip
         shared = {name.text for name in item.sharing}
-        parts = [_with_private_keys(part, shared) for part in parts]
+        parts = [_with_private_keys(part, _private_names(part, shared)) for part in parts]
+        for part in parts:
+            self._inherit(scope, part)
         families = {f.name: f for part in parts for f in part.families}
         protocol = Protocol(item.name.text, item.title, _headers_sources(item.headers), (), tuple(families.values()),
                             tuple(scope.enumerations.values()), (), (), tuple(parts), item.name.span)  # fmt: skip
         return self._with_claims(scope, protocol, [(claim, None) for claim in item.claims])
 
 
-def _with_private_keys(part: Protocol, shared: set[str]) -> Protocol:
-    """Return a part of a composition whose unshared key families have names of their own."""
-    renamed = {family.name: f"{part.name}.{family.name}" for family in part.families if family.name not in shared}
-    if not renamed:
+def _private_names(part: Protocol, shared: set[str]) -> dict[str, str]:
+    """Return names for the key families that a part of a composition does not share: those of who declares them first."""
+    declared: dict[str, str] = {}
+    for one in part.with_beside():  # the earlier protocols come later here
+        for family in one.families:
+            declared[family.name] = one.name
+    return {family: f"{owner}.{family}" for family, owner in declared.items() if family not in shared}
+
+
+def _with_private_keys(part: Protocol, names: Mapping[str, str]) -> Protocol:
+    """Return a part of a composition, with all beside it, whose key families have names of their own."""
+    if not names:
         return part
-    families = tuple(replace(f, name=renamed.get(f.name, f.name)) for f in part.families)
-    return replace(part, families=families, paths=tuple(with_families(path, renamed) for path in part.paths))
+    return replace(
+        part,
+        families=tuple(replace(f, name=names.get(f.name, f.name)) for f in part.families),
+        paths=tuple(with_families(path, names) for path in part.paths),
+        beside=tuple(_with_private_keys(other, names) for other in part.beside),
+    )
 
 
 def _keyed(protocol: Protocol, claims: Sequence[Claim], families: dict[str, Family]) -> Protocol:

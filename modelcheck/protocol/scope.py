@@ -39,8 +39,8 @@ class Scope:
         return (*FRESH_SORTS, NAME, *self.enumerations)
 
     def values(self) -> dict[str, str]:
-        """Return for each value of a finite sort the sort's name."""
-        return {value: e.name for e in self.enumerations.values() for value in e.values}
+        """Return for each value of a finite sort the sort's name; own sorts go before those of protocols beside."""
+        return {value: e.name for e in reversed(self.enumerations.values()) for value in e.values}
 
     def domain(self, sort: str) -> tuple[str, ...]:
         """Return the values of a finite sort (``set of V`` included), best first; empty for other sorts."""

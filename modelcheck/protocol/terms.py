@@ -181,9 +181,11 @@ def rebuild(term: Term, change: Callable[[Term], Term]) -> Term:
     """Return ``term`` with ``change`` applied to its direct arguments."""
     match term:
         case App(function, arguments):
-            return App(function, tuple(change(argument) for argument in arguments))
+            changed = tuple([change(argument) for argument in arguments])
+            return term if changed == arguments else App(function, changed)
         case Key(family, sort, arguments):
-            return Key(family, sort, tuple(change(argument) for argument in arguments))
+            changed = tuple([change(argument) for argument in arguments])
+            return term if changed == arguments else Key(family, sort, changed)
         case _:
             return term
 

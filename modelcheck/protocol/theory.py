@@ -31,6 +31,12 @@ FRESH_SORTS = (
 )  # fmt: skip
 """The sorts that a role can create or a key family can have."""
 
+GUESSED_SORTS = ("Nonce", "SymmetricKey", "Psk", "Password", "Data", "Opaque")
+"""The sorts of values without a public half, for which an attacker may try guesses."""
+
+IDENTITY = "id"
+"""The function from a key to its public identity."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -100,7 +106,7 @@ _ONE_WAY = (
     Primitive("kdf", 1, None, "any other key derivation"),
     Primitive("prf", 1, None, "the TLS 1.2 PRF: secret, label, seed ..., RFC 5246 section 5"),
     Primitive("stretch", 1, None, "a slow password hash"),
-    Primitive("id", 1, None, "the public identity of a key"),
+    Primitive(IDENTITY, 1, None, "the public identity of a key"),
 )
 
 PRIMITIVES = MappingProxyType({

@@ -357,19 +357,20 @@ class _Walk(Evaluator):
 
     def member(self, left: Term, right: Term, span: Span) -> bool:
         left, right = self.settled(left), self.settled(right)
-        if not isinstance(right, Var) or right not in self.domains:
-            self.undecidable(span)
-            return False
+        chosen = isinstance(right, Const) and right.sort.startswith("set of ")
+        if not chosen and not (isinstance(right, Var) and right in self.domains):
+            return self._refuse(span)
         if isinstance(left, Var) and left in self.domains:
             for value in self.domains[left]:
                 if self.restrict(left, (value,)):
                     break
             left = self.settled(left)
         if not isinstance(left, Const):
-            self.undecidable(span)
-            return False
-        value = left.value
-        return self.restrict(right, tuple(s for s in self.domains[right] if value in set_members(s)))
+            return self._refuse(span)
+        if isinstance(right, Const):
+            return left.value in set_members(right.value)
+        assert isinstance(right, Var)
+        return self.restrict(right, tuple(s for s in self.domains[right] if left.value in set_members(s)))
 
     def restrict(self, variable: Var, values: tuple[str, ...]) -> bool:
         """Return whether a picked value is among ``values``, deciding it if it may and may not be."""

@@ -142,7 +142,8 @@ class _Build(Transformer_NonRecursive[Token, Any]):
             tuple(x for x in c if isinstance(x, tree.Edit)), _claims(c), self.span(meta))  # fmt: skip
 
     def composition(self, meta: Meta, c: list[Any]) -> tree.Composition:
-        return tree.Composition(c[0], c[1], c[2], _pick(c, str) or "", _headers(c), _claims(c), self.span(meta))
+        sharing = c[2] if type(c[2]) is tuple else ()
+        return tree.Composition(c[0], c[1], sharing, _pick(c, str) or "", _headers(c), _claims(c), self.span(meta))
 
     def source_(self, meta: Meta, c: list[Any]) -> tree.Source:
         return tree.Source(tuple(text.value for text in c), self.span(meta))
@@ -430,7 +431,7 @@ class _Build(Transformer_NonRecursive[Token, Any]):
         return tree.Unlinkable(c[0], c[1], self.span(meta))
 
     def resists(self, meta: Meta, c: list[Any]) -> tree.Resists:
-        return tree.Resists(c[0], _pick(c, tree.Point), self.span(meta))
+        return tree.Resists(c[0], _pick(c[1:], tree.Name), self.span(meta))
 
     def reachable(self, meta: Meta, c: list[Any]) -> tree.Reachable:
         return tree.Reachable(c[0], self.span(meta))

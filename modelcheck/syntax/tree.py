@@ -681,10 +681,10 @@ class Unlinkable:
 
 @dataclass(frozen=True, slots=True)
 class Resists:
-    """``t resists guessing``."""
+    """``t resists guessing [at R]``."""
 
     subject: Term
-    at: Point | None
+    role: Name | None
     span: Span = field(compare=False, repr=False)
 
 

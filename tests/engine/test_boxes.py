@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import itertools
+from random import Random
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 
+from modelcheck.engine import boxes
 from modelcheck.engine.boxes import START, Budget, BudgetExceeded, Record, matches, solve
 from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Program
 from tests.engine.small_programs import least_model, points, programs, solutions, values
@@ -53,6 +56,34 @@ def test_a_goal_is_reached_exactly_if_it_has_a_solution_in_the_boxes(drawn: Draw
         ]
         assert set(found) == expected
         assert (index in fixpoint.reached) == bool(expected)
+
+
+@settings(deadline=None, max_examples=150)
+@given(programs())
+def test_an_eager_computation_reaches_a_goal_exactly_if_a_complete_one_does(drawn: Drawn) -> None:
+    """reached(eager) <= reached, one is empty exactly if the other is, and an incomplete model reaches something."""
+    program, start = drawn
+    whole = solve(program, start=start, budget=Budget(10**6))
+    with patch.object(boxes, "FIRST_LOOK", 1):
+        early = solve(program, start=start, budget=Budget(10**6), eager=True)
+    assert whole.complete
+    assert early.complete or early.reached
+    assert set(early.reached) <= set(whole.reached)
+    assert bool(early.reached) == bool(whole.reached)
+    assert points(early.relations) <= points(whole.relations)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_boxes_are_as_few_as_few(seed: int) -> None:
+    """A relation that is grouped anew holds the points that were added, and no box inside another."""
+    random = Random(seed)
+    columns = (0xFF, 0xFF, 0xFF)
+    added = [tuple(1 << random.randrange(8) | 1 << random.randrange(8) for _ in columns) for _ in range(150)]
+    found = solve(Program((columns,), facts(*added)), budget=Budget(10**6)).relations[0]
+    assert points({0: found}) == points({0: tuple(added)})
+    assert len(found) > boxes.REGROUPED
+    for one, other in itertools.permutations(found, 2):
+        assert any(mine & ~theirs for mine, theirs in zip(one, other, strict=True))
 
 
 @settings(deadline=None, max_examples=60)

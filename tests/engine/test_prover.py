@@ -78,8 +78,8 @@ def test_a_premise_that_is_never_true_is_vacuous() -> None:
 
 
 def test_what_is_not_decided_says_so() -> None:
-    text = SIGNED + "  c: server unlinkable at Client\n"
-    assert verdict(text) == NotSupported("unlinkability")
+    text = SIGNED + "  c: k unlinkable at Client\n"
+    assert verdict(text) == NotSupported("sides that differ in `k`, which is no name that Client starts from")
 
 
 def test_a_budget_ends_the_work_at_the_same_place() -> None:

@@ -1,6 +1,6 @@
 """A long run of the engines against each other: `python -m tests.laws.nightly --cases 3000 [--seed N]`.
 
-Random protocols and mutations of the packaged specs in turn, until so many claims are decided. It prints what came out
+Random protocols, two of them side by side, and mutations of the packaged specs in turn, until so many claims are decided. It prints what came out
 how often, and ends with an exception at the first contradiction or run that does not replay.
 """
 
@@ -18,7 +18,7 @@ from modelcheck.pipeline import ClaimTask
 from modelcheck.protocol.model import Agreement, Aliveness, Identifies, Secrecy
 from modelcheck.resources import specs_folder
 from tests.laws.test_engines import SOURCES, mutations, powered, verdicts
-from tests.laws.test_explicit import claims_of, refuted
+from tests.laws.test_explicit import claims_of, claims_of_composition, refuted
 from tests.support import tasks
 
 MORE = (*SOURCES, "tls13/downgrade.flow", "classics/sts.flow", "tls12/triple_handshake.flow")
@@ -29,6 +29,8 @@ def cases(seed: int) -> Iterator[tuple[str, ClaimTask, bool]]:
     """Yield claims with where they come from, and whether explicit search applies."""
     for number in count(seed):
         yield from ((f"random {number}", task, True) for task in claims_of(number))
+        if number % 2 == 0:
+            yield from ((f"composed {number}", task, True) for task in claims_of_composition(number // 2))
         yield from ((f"powers {number}", task, False) for task in powered(number))
         name = MORE[number % len(MORE)]
         for mutant in mutations((specs_folder() / name).read_text(encoding="utf-8"), Random(number)):

@@ -56,6 +56,16 @@ def _wrapped(random: Random, items: list[str], me: str, you: str, number: int, *
     return random.choice(shapes)
 
 
+def composition(seed: int) -> str:
+    """Two random protocols side by side that share some of their keys; the first is called ``random{2 * seed}``."""
+    first, second = 2 * seed, 2 * seed + 1
+    random = Random(seed)
+    shared = random.sample(["dec", "sig", "shared"], k=random.choice([0, 1, 2, 3]))
+    parts = "\n".join(protocol(number).removesuffix("claims\n") for number in (first, second))
+    sharing = f" sharing {', '.join(shared)}" if shared else ""
+    return f"{parts}\ncompose both of random{first}, random{second}{sharing}\nclaims\n"
+
+
 POWERS = ("leak of sig(a)", "leak of sig after Alice accepts", "leak of dec(b) after Alice accepts", "leak of n_a of other sessions",
           "weak dh", "weak sign", "weak kem", "weak hash", "dishonest b")  # fmt: skip
 """What may follow `despite` in a claim about Alice."""

@@ -25,7 +25,7 @@ from modelcheck.protocol.model import Agreement, Aliveness, Claim, Identifies, S
 from modelcheck.protocol.terms import App, Const, Key, Term, rebuild
 from modelcheck.resources import specs_folder
 from tests.laws.protocols import POWERS, protocol, with_kem
-from tests.laws.test_explicit import claims_of, refuted
+from tests.laws.test_explicit import claims_of, claims_of_composition, refuted
 from tests.support import tasks
 
 SOLVER, UNITS = 50_000_000, 2_000_000
@@ -69,6 +69,18 @@ def test_random_protocols(block: int) -> None:
             assert not (explicit and (holds or not attacked)), f"{task.claim} of seed {seed}"
             counted[holds, attacked, explicit] += 1
     assert counted.total() > 5
+
+
+def test_random_protocols_side_by_side() -> None:
+    """No engine contradicts another on compositions, and the scenario query finds what explicit search finds."""
+    counted: Counter[tuple[bool, bool]] = Counter()
+    for seed in (2, 5):
+        for task in claims_of_composition(seed):
+            holds, attacked = verdicts(task, (1, 2))
+            counted[holds, attacked] += 1
+            assert not (refuted(task) and not attacked), f"{task.claim} of composition {seed}"
+    assert counted[True, False] > 0
+    assert counted[False, True] > 0
 
 
 def powered(seed: int) -> Iterator[ClaimTask]:

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 
 import pytest
 
 from modelcheck.diagnostics import SpecRejected
 from modelcheck.engine.judged import STAR
 from modelcheck.machines.held import Held
+from modelcheck.machines.machine import simple
 from modelcheck.options import Options
 from modelcheck.pipeline import ClaimTask, check_claim
 from modelcheck.protocol.model import Agreement, Secrecy
 from modelcheck.protocol.terms import Const, Term
 from modelcheck.verdict import Holds
 from tests.laws.explicit import Knowledge, Search, Session, World, settled, start
-from tests.laws.protocols import CLAIMS, protocol
+from tests.laws.protocols import CLAIMS, composition, protocol
 from tests.support import tasks
 
 OPTIONS = Options(audit=False, vacuity=False)
-PUBLISHED = frozenset({"dec", "sig"})
-OTHERS = [("Alice", ("A", "B")), ("Alice", ("B", "A")), ("Alice", ("A", "i")), ("Alice", ("B", "i")),
-          ("Bob", ("A", "B")), ("Bob", ("B", "A")), ("Bob", ("A", "i")), ("Bob", ("B", "i"))]  # fmt: skip
+OTHERS = [("A", "B"), ("B", "A"), ("A", "i"), ("B", "i")]
+"""What the further sessions are called, and with whom they talk."""
 
 
 def claims_of(seed: int) -> list[ClaimTask]:
     """The claims of a random protocol that make sense for it, none if its roles cannot do what it says."""
+    return _sensible(protocol(seed), CLAIMS)
+
+
+def claims_of_composition(seed: int) -> list[ClaimTask]:
+    """The claims about the first of two random protocols that run side by side."""
+    return _sensible(composition(seed), re.sub(r"\b(?=Alice|Bob)", f"random{2 * seed}.", CLAIMS))
+
+
+def _sensible(text: str, claims: str) -> list[ClaimTask]:
     found = []
-    for line in CLAIMS.splitlines(keepends=True):
+    for line in claims.splitlines(keepends=True):
         try:
-            (task,) = tasks(protocol(seed) + line)
+            (task,) = tasks(text + line)
             task.library.system(task.owner)
             check_claim(task, OPTIONS)
         except SpecRejected:
@@ -48,10 +58,11 @@ def refuted(task: ClaimTask) -> bool:
     assert isinstance(claim, Secrecy | Agreement)
     judged = (claim.points[0] if isinstance(claim, Secrecy) else claim.left).role
     cache: dict[frozenset[Term], Knowledge] = {}
-    first = start(STAR, machines[judged], ("A", "B") if judged == "Alice" else ("B", "A"))
-    for pair in combinations_with_replacement(OTHERS, 2):
+    published = frozenset(name for name, family in task.owner.key_families().items() if family.public)
+    first = start(STAR, machines[judged], ("A", "B") if simple(judged) == "Alice" else ("B", "A"))
+    for pair in combinations_with_replacement(product(machines, OTHERS), 2):
         sessions = (first, *(start(f"{n}", machines[role], names) for n, (role, names) in enumerate(pair)))
-        search = Search(PUBLISHED, 200, cache)
+        search = Search(published, 200, cache)
         for world in search.worlds(World(sessions, frozenset()), set()):
             if violated(world, claim, held, search):
                 return True

@@ -123,7 +123,7 @@ EVERY_KIND = {
     "channel binding": "k identifies the channel",
     "reachability": "reachable Client accepts",
     "unlinkability": "x unlinkable at Client",
-    "guessing resistance": "k resists guessing",
+    "guessing resistance": "x resists guessing",
 }
 
 
