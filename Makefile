@@ -18,7 +18,9 @@ lint: $(VENV)/.installed
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.installed
-	$(BIN)/sphinx-build -W -b html docs docs/_build/html
+	for builder in html latex text; do \
+	  $(BIN)/sphinx-build -W -b $$builder -d docs/_build/doctrees docs docs/_build/$$builder || exit 1; \
+	done
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -16,11 +16,14 @@ author = "the modelcheck authors"
 copyright = "the modelcheck authors"
 release = version = __version__
 
-extensions = ["myst_parser", "modelcheck.sphinx_ext"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "modelcheck.sphinx_ext"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 nitpicky = True
+nitpick_ignore_regex = [("py:.*", ".*")]  # types in signatures: few of them are documented here
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
 flow_audit = True
 
 html_theme = "furo"
@@ -44,7 +47,7 @@ def diagnostics_page() -> str:
 
 
 def fenced(text: str) -> list[str]:
-    """Return the lines of an explanation, its indented examples as code blocks."""
+    """Return the lines of an explanation: indented examples are code blocks, and what is right starts a line."""
     lines: list[str] = []
     code = False
     for line in text.splitlines():
@@ -54,12 +57,15 @@ def fenced(text: str) -> list[str]:
         if code and line and not indented:
             lines[-1:] = ["```", ""] if not lines[-1] else [lines[-1], "```", ""]
         code = indented or (code and not line)
+        if line.startswith("Right:") and lines[-1]:
+            lines[-1] += "\\"
         lines.append(line[4:] if indented else line)
     return [*lines, "```"] if code else lines
 
 
 FAMILIES = {
     "classics": "Classical protocols",
+    "ech": "Encrypted Client Hello",
     "exported_authenticators": "Exported authenticators",
     "hybrid": "Hybrid key exchange",
     "kemtls": "KEMTLS",

@@ -36,6 +36,7 @@ class Run:
     jobs: int = 1
     cache: VerdictCache | None = None
     evidence: Path | None = None
+    memory: int | None = None
     total: int = 0
     done: list[ClaimResult] = field(default_factory=list)
     notes: dict[str, Sequence[str]] = field(default_factory=dict)
@@ -47,7 +48,7 @@ class Run:
         """Yield each claim's result as soon as it is there, in the order of the claims."""
         from modelcheck.checking import Request, check_all, prepare
 
-        request = Request(self.options, self.jobs, self.cache, self.evidence)
+        request = Request(self.options, self.jobs, self.cache, self.evidence, self.memory)
         prepared = prepare(self.files, request)
         if self.pattern is not None:
             every, prepared = prepared, prepared.only(self.pattern)

@@ -32,7 +32,7 @@ from modelcheck.protocol.model import Protocol
 from modelcheck.source import Source
 from modelcheck.syntax.load import read_source
 from modelcheck.verdict import ClaimResult, Holds, InternalError, Undecided
-from modelcheck.workers import Outcome, Pool
+from modelcheck.workers import Outcome, Pool, limit_memory
 
 ELSEWHERE = "a text of its own"
 """What stands for invariants in results: they are large, and of no use to reports."""
@@ -47,6 +47,8 @@ class Request:
     cache: VerdictCache | None = None
     evidence_folder: Path | None = None
     """Where the evidence of each proof is written to, if anywhere."""
+    memory: int | None = None
+    """Mebibytes for each process; with a limit claims are decided in other processes than this one."""
 
 
 @dataclass(slots=True)
@@ -225,13 +227,13 @@ def _decided(
 
     outcomes = (
         _one_by_one(prepared, request, indices, deadline, named, task_of)
-        if min(request.jobs, len(indices)) < 2
+        if min(request.jobs, len(indices)) < 2 and request.memory is None
         else _in_processes(prepared, request, indices, deadline, named)
     )
     try:
         for outcome in outcomes:
             planned = prepared.claims[outcome.index]
-            decided = _outcome(task_of(outcome.index), outcome, request.options)
+            decided = _outcome(task_of(outcome.index), outcome, request)
             if request.evidence_folder is not None and decided.evidence is not None:
                 _save(request.evidence_folder, planned, decided.evidence)
             yield outcome.index, decided.result
@@ -255,7 +257,7 @@ class Decided:
     evidence: str | None = None
 
 
-def _outcome(task: ClaimTask, outcome: Outcome, options: Options) -> Decided:
+def _outcome(task: ClaimTask, outcome: Outcome, request: Request) -> Decided:
     """Return what became of a claim as a result."""
     match outcome.what:
         case "done":
@@ -263,12 +265,15 @@ def _outcome(task: ClaimTask, outcome: Outcome, options: Options) -> Decided:
             return outcome.value
         case "failed":
             return Decided(crashed(task, outcome.value.rstrip().rpartition("\n")[2], outcome.value))
+        case "lost" if request.memory is not None:
+            reason = f"{outcome.value}; it may have wanted more than {request.memory} MiB (raise it with --memory)"
+            return Decided(pipeline.result_of(task, Undecided(reason)))
         case "lost":
             return Decided(crashed(task, outcome.value, outcome.value))
         case "stopped":
             return Decided(pipeline.result_of(task, Undecided("the time ran out (raise it with --timeout)")))
         case "late":
-            reason = f"it was not started within {options.timeout:g} seconds"
+            reason = f"it was not started within {request.options.timeout:g} seconds"
             return Decided(pipeline.result_of(task, Undecided(reason)))
         case _:
             assert_never(outcome.what)
@@ -282,7 +287,10 @@ def crashed(task: ClaimTask, reason: str, trace: str) -> ClaimResult:
 
 def _decide(task: ClaimTask, key: str, request: Request, deadline: float | None) -> Decided:
     """Return the verdict on a claim, which is kept for later runs."""
-    result = check_claim(task, request.options, deadline)
+    try:
+        result = check_claim(task, request.options, deadline)
+    except MemoryError:
+        return Decided(pipeline.result_of(task, Undecided("the memory ran out (raise it with --memory)")))
     wanted = request.cache is not None or request.evidence_folder is not None
     evidence = pipeline.evidence_text(result) if wanted else None
     if isinstance(result.verdict, Holds) and isinstance(result.verdict.evidence, Certificate):
@@ -346,6 +354,8 @@ def _in_processes(
 def open_desk(desk: _Desk) -> Callable[[_Order], Decided]:
     """Return what a worker does with each order; the files are resolved once."""
     tasks = _tasks(pipeline.open_library(desk.files, desk.sources), desk.files)
+    if desk.request.memory is not None:
+        limit_memory(desk.request.memory)
 
     def work(order: _Order) -> Decided:
         deadline = None if order.seconds is None else monotonic() + order.seconds

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -61,6 +62,8 @@ class Configured(click.Command):
               help="Sessions of each role up to which an attack is searched.")  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS",
               help="Leave undecided what has not been decided by then.")  # fmt: skip
+@click.option("--memory", type=click.IntRange(min=128), metavar="MIB",
+              help="Leave undecided what needs more memory than that.")  # fmt: skip
 @click.option("--audit/--no-audit", default=True,
               help="Whether to re-check proofs; without it they are reported as not audited.")  # fmt: skip
 @click.option("--jobs", "-j", default="1", show_default=True, metavar="N",
@@ -72,8 +75,8 @@ class Configured(click.Command):
 @click.pass_context
 def check(
     context: click.Context, paths: tuple[Path, ...], claim: str | None, format: Literal["text"] | Style,
-    output: Path | None, budget: int, sessions: int, timeout: float | None, audit: bool, jobs: str, cache: bool,
-    save_evidence: Path | None, verbose: bool,
+    output: Path | None, budget: int, sessions: int, timeout: float | None, memory: int | None, audit: bool,
+    jobs: str, cache: bool, save_evidence: Path | None, verbose: bool,
 ) -> None:  # fmt: skip
     """Check the claims of spec files or folders (default: this folder).
 
@@ -95,8 +98,10 @@ def check(
     from modelcheck.verdict import exit_code
 
     files = find_specs(paths or context.lookup_default("paths") or (Path("."),))
+    if memory is not None and find_spec("resource") is None:
+        raise click.UsageError("--memory: this system does not limit the memory of a process")
     options = Options(budget=budget, audit=audit, timeout=timeout, sessions=sessions)
-    run = Run(files, claim, options, _workers(jobs), _cache() if cache else None, save_evidence)
+    run = Run(files, claim, options, _workers(jobs), _cache() if cache else None, save_evidence, memory)
     complete = report(run, format, None if output == Path("-") else output, verbose=verbose)
     sys.exit(exit_code(run.done) if complete else INTERRUPTED)
 

@@ -25,6 +25,7 @@ class Settings:
     budget: int | None = None
     sessions: int | None = None
     timeout: float | None = None
+    memory: int | None = None
     jobs: int | str | None = None
     audit: bool | None = None
     cache: bool | None = None
@@ -59,6 +60,7 @@ _KINDS = {
     "budget": _COUNT,
     "sessions": _Kind("a whole number from 1 to 64", lambda value: _whole(value, 64)),
     "timeout": _Kind("a number of seconds", lambda value: type(value) in (int, float) and value >= 0),
+    "memory": _Kind("a whole number of MiB from 128", lambda value: _whole(value, float("inf")) and value >= 128),
     "jobs": _Kind("a whole number from 1, or `auto`", lambda value: value == "auto" or _whole(value, float("inf"))),
     "audit": _TRUTH,
     "cache": _TRUTH,

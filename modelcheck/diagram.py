@@ -1,13 +1,9 @@
-"""Diagrams of protocols: for the command line, for Sphinx pages and for notebooks.
-
->>> from modelcheck.diagram import open_spec            # doctest: +SKIP
->>> open_spec("handshake.flow").ladder("ns")            # doctest: +SKIP
-"""
+"""Diagrams of protocols: for the command line, for Sphinx pages and for notebooks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias, assert_never, get_args
 
@@ -64,7 +60,7 @@ class Spec:
     """A spec file that can be looked at: its own protocols, and those it includes."""
 
     path: Path
-    library: Library
+    library: Library = field(repr=False)
 
     @property
     def protocols(self) -> tuple[Protocol, ...]:

@@ -10,7 +10,7 @@ from time import perf_counter
 
 from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label, SpecRejected, in_source_order
-from modelcheck.engine import guessing
+from modelcheck.engine import guessing, sidebyside
 from modelcheck.engine.agreement import TooMany
 from modelcheck.engine.attacks import Searched, find_attack
 from modelcheck.engine.audit import BudgetSpent, Stage, audit
@@ -26,7 +26,8 @@ from modelcheck.engine.narrate import Narrator
 from modelcheck.engine.observer import decide_observed, starts_with
 from modelcheck.engine.prover import Proof, System, honest_paths, idle_protocol, paths_to, prove, reaches_point
 from modelcheck.engine.solver import Solved, Solver
-from modelcheck.engine.unlinkability import decide_linking
+from modelcheck.engine.twosides import spelled
+from modelcheck.engine.unlinkability import as_comparison
 from modelcheck.machines.held import Held
 from modelcheck.machines.machine import Receive, RoleMachine, Send
 from modelcheck.machines.project import project_all
@@ -305,8 +306,8 @@ def _observed(
             )
         if wanted.word == "indistinguishable" and not starts_with(system, wanted):
             return decide_observed(system, claim, wanted, vacuity=options.vacuity)
-        compared = decide_linking if wanted.word == "unlinkable" else decide
-        result = compared(system, claim, wanted, budget, vacuity=options.vacuity)
+        wanted = as_comparison(wanted) if wanted.word == "unlinkable" else wanted
+        result = decide(system, claim, wanted, budget, vacuity=options.vacuity)
     except Unsupported as unsupported:
         return NotSupported(str(unsupported))
     if not isinstance(result, Shown):
@@ -318,8 +319,13 @@ def _observed(
     steps, conclusion = _told(system, claim, result.solved, budget)
     if result.seen is None:
         return PossibleDifference(steps, conclusion)
-    lines = (*steps, *(f"on the {side}: {what}" for side, what in zip(("left", "right"), result.seen, strict=True)))
-    return Attack((), tuple(AttackStep("session", "", line, (), (), ()) for line in lines), conclusion)
+    attack = sidebyside.told(system, claim, wanted, result.seen, conclusion)
+    if attack is not None:
+        return attack
+    shown = [AttackStep("session", "", line, (), (), ()) for line in steps]
+    left, right = map(spelled, result.seen.seen)
+    last = AttackStep("attacker", "", left, (), (), (), right=right)
+    return Attack((), (*shown, last), conclusion, wanted.headings)
 
 
 def _unfinished(protocol: str) -> Vacuous:

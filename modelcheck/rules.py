@@ -87,7 +87,7 @@ UNKNOWN_SETTING = Rule(
     "unknown-setting",
     "A setting that does not exist",
     """\
-The table `[tool.modelcheck]` of a pyproject.toml presets options of `modelcheck check`: `paths`, `budget`, `sessions`, `timeout`, `jobs`, `audit`, `cache`, `format`, `output` and `verbose`. Others are refused, so that a misspelt one is not ignored.
+The table `[tool.modelcheck]` of a pyproject.toml presets options of `modelcheck check`: `paths`, `budget`, `sessions`, `timeout`, `memory`, `jobs`, `audit`, `cache`, `format`, `output` and `verbose`. Others are refused, so that a misspelt one is not ignored.
 
 Wrong:  `no-audit = true`
 Right:  `audit = false`""",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 
@@ -17,7 +17,7 @@ class Source:
     """A text and the path under which messages speak of it."""
 
     path: str
-    text: str
+    text: str = field(repr=False)
 
     def position(self, offset: int) -> tuple[int, int]:
         """Return line and column of an offset, both counted from 1."""

@@ -166,8 +166,7 @@ class _FlowDirective(SphinxDirective):
         yield nodes.raw("", f'<details class="flow-steps"><summary>{title}</summary>', format="html")
         yield addnodes.only("", _paragraph(nodes.strong("", title)), expr="not html")
         yield self.node(draw_attack(result))
-        items = [nodes.list_item("", _paragraph(*_words(step.text))) for step in result.verdict.steps]
-        yield nodes.enumerated_list("", *items, enumtype="arabic", prefix="", suffix=".")
+        yield _steps(result.verdict)
         yield _paragraph(*_words(result.verdict.conclusion))
         yield nodes.raw("", "</details>", format="html")
 
@@ -321,7 +320,8 @@ def _words(text: str) -> Iterator[nodes.Node]:
 
 
 def _paragraph(*children: nodes.Node) -> nodes.paragraph:
-    return nodes.paragraph("", "", *children)
+    """Return a paragraph whose quotes stay as they are: they may belong to terms."""
+    return nodes.paragraph("", "", *children, support_smartquotes=False)
 
 
 def _table(heads: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[Sequence[nodes.Node]]]) -> nodes.table:
@@ -329,6 +329,20 @@ def _table(heads: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[
     group += nodes.thead("", _row([[_paragraph(nodes.Text(head))] for head in heads]))
     group += nodes.tbody("", *(_row(row) for row in rows))
     return nodes.table("", group, classes=["flow-claims"])
+
+
+def _steps(attack: Attack) -> nodes.Node:
+    """Return the steps of an attack: a list, or a table with a column for each of two systems."""
+    if not attack.sides[0]:
+        items = [nodes.list_item("", _paragraph(*_words(step.text))) for step in attack.steps]
+        return nodes.enumerated_list("", *items, enumtype="arabic", prefix="", suffix=".")
+    rows = []
+    for number, step in enumerate(attack.steps, 1):
+        texts = [[*_words(text)] for text in (step.text, step.right or step.text)]
+        if number == len(attack.steps):
+            texts = [[nodes.strong("", "", *words)] for words in texts]
+        rows.append([[_paragraph(nodes.Text(f"{number}"))], *([_paragraph(*words)] for words in texts)])
+    return _table(("", *(side.replace("`", "") for side in attack.sides)), (6, 47, 47), rows)
 
 
 def _row(cells: Sequence[Sequence[nodes.Node]]) -> nodes.row:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
+from textwrap import wrap
 from typing import Any, Literal, TypeAlias, assert_never
 
 
@@ -36,15 +38,22 @@ class AttackStep:
     receives: tuple[str, ...]
     sends: tuple[str, ...]
     terms: tuple[str, ...] = field(repr=False)
+    right: str = ""
+    """What happens on the right side, for an attack on indistinguishability; "" if it is what the text says."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """A concrete run that violates the claim, executed by the replayer, and the sentence that says what is broken."""
+    """A concrete run that violates the claim, executed by the replayer, and the sentence that says what is broken.
+
+    An attack on indistinguishability is a run of two systems side by side; its last step is what differs.
+    """
 
     sessions: tuple[AttackSession, ...]
     steps: tuple[AttackStep, ...]
     conclusion: str
+    sides: tuple[str, str] = ("", "")
+    """What the left and the right system are, in words; "" for a run of one system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +143,10 @@ def explanation(verdict: Verdict) -> tuple[str, ...]:
     match verdict:
         case Holds(audited, questions):
             return (f"the invariant was confirmed with {questions} solver questions",) if audited and questions else ()
-        case Attack(_, steps, conclusion):
+        case Attack(sides=("", _), steps=steps, conclusion=conclusion):
             return (*_numbered(step.text for step in steps), conclusion)
+        case Attack() as attack:
+            return (*side_by_side(attack), attack.conclusion)
         case BoundedSearch(sessions, derived, conclusion):
             searched = f"no run with up to {sessions} sessions of each role violates it; not excluded for more:"
             return (searched, *_numbered(derived), conclusion)
@@ -152,6 +163,30 @@ def explanation(verdict: Verdict) -> tuple[str, ...]:
             )
         case _:
             assert_never(verdict)
+
+
+def step_text(step: AttackStep) -> str:
+    """Return what happens in a step in one line, on both sides if they differ."""
+    return f"{step.text}; on the right: {step.right}" if step.right else step.text
+
+
+COLUMN = 56
+"""Characters of each of two columns."""
+
+
+def side_by_side(attack: Attack) -> Iterator[str]:
+    """Yield the steps of an attack on indistinguishability in two columns, the last of which differs and is marked."""
+    yield from _row("", *attack.sides)
+    yield f"{'':5}{'-' * COLUMN}-+-{'-' * COLUMN}"
+    for number, step in enumerate(attack.steps, 1):
+        mark = "*" if number == len(attack.steps) else ""
+        yield from _row(f"{mark}{number}.", step.text, step.right or step.text)
+
+
+def _row(label: str, left: str, right: str) -> Iterator[str]:
+    columns = [wrap(text, COLUMN, break_on_hyphens=False) for text in (left, right)]
+    for line, (one, other) in enumerate(zip_longest(*columns, fillvalue="")):
+        yield f"{label if line == 0 else '':>4} {one:<{COLUMN}} | {other}".rstrip()
 
 
 def _numbered(steps: Iterable[str]) -> Iterator[str]:

@@ -137,6 +137,20 @@ class Pool:
         _end(worker)
 
 
+def limit_memory(mebibytes: int) -> None:
+    """Return nothing; from here on this process fails when it wants more memory for its data than that.
+
+    Python raises MemoryError then; a library may end the process. Raises OSError on systems that have no such limit.
+    """
+    try:
+        import resource
+    except ImportError:
+        raise OSError("this system does not limit the memory of a process") from None
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = mebibytes << 20
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
+
+
 def _death(code: int | None) -> str:
     """Return why a process ended that should not have."""
     if code == -getattr(signal, "SIGKILL", 9):

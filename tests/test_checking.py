@@ -228,6 +228,32 @@ class TestMishaps:
         ]
         assert all(one.ok for one in found if one.claim not in ("secrecy", "server_auth"))
 
+    def test_a_claim_that_wants_too_much_memory_is_undecided_and_not_kept(
+        self, hello: Path, cached: Request, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def hungry(task: pipeline.ClaimTask, *rest: Any) -> ClaimResult:
+            if task.claim == "server_auth":
+                raise MemoryError
+            return check_claim(task, *rest)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(checking, "check_claim", hungry)
+            found = {one.claim: one for one in results([hello], cached)}
+        assert found["server_auth"].verdict == Undecided("the memory ran out (raise it with --memory)")
+        assert all(one.ok for claim, one in found.items() if claim != "server_auth")
+        assert [one.claim for one in results([hello], cached) if not one.cached] == ["server_auth"]
+
+    def test_workers_that_die_under_a_limit_of_memory_leave_their_claims_undecided(
+        self, hello: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(checking, "open_desk", open_bad_desk)
+        found = {one.claim: one.verdict for one in results([hello], Request(FAST, memory=1024))}
+        assert found["server_auth"] == Undecided(
+            "its process was killed, perhaps since it needed more memory than there is; it may have wanted more than "
+            "1024 MiB (raise it with --memory)"
+        )
+        assert [claim for claim, verdict in found.items() if isinstance(verdict, InternalError)] == ["secrecy"]
+
     def test_a_claim_that_does_not_stop_in_time_is_stopped(self, hello: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(checking, "open_desk", open_bad_desk)
         monkeypatch.setattr(workers, "GRACE", 0.1)

@@ -31,6 +31,7 @@ paths = ["specs", "more/a.flow"]
 budget = 1000
 sessions = 3
 timeout = 60
+memory = 512
 jobs = 2
 audit = false
 cache = false
@@ -42,7 +43,7 @@ verbose = true
 
 def test_every_setting(tmp_path: Path) -> None:
     assert find_settings(write(tmp_path, ALL)) == Settings(
-        (Path("specs"), Path("more/a.flow")), 1000, 3, 60, 2, False, False, "sarif", Path("out/report.sarif"), True
+        (Path("specs"), Path("more/a.flow")), 1000, 3, 60, 512, 2, False, False, "sarif", Path("out/report.sarif"), True
     )
     assert all(f"\n{key} = " in ALL for key in KEYS)
 
@@ -94,7 +95,7 @@ def test_a_misspelt_setting_and_a_wrong_value_are_named_with_their_places(tmp_pa
 def test_a_setting_like_no_other_gets_the_list(tmp_path: Path) -> None:
     said = rejection(write(tmp_path, "[tool.modelcheck]\nzzz = 1\n"))
     assert said.endswith(
-        "  = hint: the settings are paths, budget, sessions, timeout, jobs, audit, cache, format, output, verbose"
+        "  = hint: the settings are paths, budget, sessions, timeout, memory, jobs, audit, cache, format, output, verbose"
     )
 
 
@@ -113,6 +114,7 @@ def test_a_setting_like_no_other_gets_the_list(tmp_path: Path) -> None:
         ("timeout = nan", "a number of seconds"),
         ("timeout = true", "a number of seconds"),
         ('timeout = "1"', "a number of seconds"),
+        ("memory = 127", "a whole number of MiB from 128"),
         ("jobs = 0", "a whole number from 1, or `auto`"),
         ('jobs = "all"', "a whole number from 1, or `auto`"),
         ("audit = 1", "`true` or `false`"),
@@ -186,7 +188,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 @pytest.mark.parametrize("page", ["how-to/continuous-integration.md", "reference/command-line.md"])
 def test_the_examples_of_the_documentation_are_settings(page: str, tmp_path: Path) -> None:
-    examples = re.findall(r"```toml\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+    examples = re.findall(r"```toml[^\n]*\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
     assert examples
     for text in examples:
         assert find_settings(write(tmp_path, text)) != Settings()

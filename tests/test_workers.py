@@ -32,6 +32,9 @@ def open_desk(factor: int) -> Callable[[Any], Any]:
             os.kill(os.getpid(), signal.SIGSEGV)
         if order == "sleep":
             time.sleep(100)
+        if order == "hungry":
+            workers.limit_memory(256)
+            return len(bytearray(1 << 30))
         return os.getpid() if order == "pid" else order * factor
 
     return work
@@ -48,6 +51,13 @@ def unwatched(_: Iterable[int]) -> None:
 def outcomes(orders: list[Any], jobs: int = 2, deadline: float | None = None) -> list[Outcome]:
     pool = Pool(jobs, open_desk, 10, unwatched)
     return sorted(pool.run(range(len(orders)), orders.__getitem__, deadline), key=lambda one: one.index)
+
+
+def test_a_limit_of_memory_fails_what_wants_more_and_nothing_after_it() -> None:
+    hungry, fed = outcomes(["hungry", 2], jobs=1)
+    assert hungry.what == "failed"
+    assert hungry.value.rstrip().endswith("MemoryError")
+    assert fed == Outcome(1, "done", 20)
 
 
 def alive(process: int) -> bool:

@@ -18,7 +18,7 @@ from modelcheck.engine.observations import Test
 from modelcheck.engine.scene import Scene, attacker_leaf
 from modelcheck.engine.solver import Solved
 from modelcheck.engine.steps import session_variable
-from modelcheck.engine.twosides import ATTACKER, Delivery, Move, NotExecuted, Script, Start, execute
+from modelcheck.engine.twosides import ATTACKER, Delivery, Executed, Move, NotExecuted, Script, Start, execute
 from modelcheck.protocol.terms import NAME, Const, Key, Term, Var
 
 MOST_CHOICES = 64
@@ -43,8 +43,8 @@ class Staged:
 def enacted(
     solved: Solved, derivation: Derivation, tests: Sequence[Test], leaked: Sequence[Key], awaited: Collection[int], *,
     passive: bool,
-) -> tuple[str, str] | None:  # fmt: skip
-    """Return what is seen on either side when a derivation is executed, None if no choice of sessions makes it a run.
+) -> Executed | None:  # fmt: skip
+    """Return a derivation executed on both sides, None if no choice of sessions makes it a run.
 
     ``awaited`` are the states of the judged session of which it reaches one before the keys leak (none: at once).
     """
@@ -53,9 +53,11 @@ def enacted(
     families = scene.clauses.families
     for chosen in islice(choices(staged), MOST_CHOICES):
         script = replace(_script(solved, derivation, tests, staged, chosen), passive=passive)
-        if awaited and not any(move.session == STAR and move.state in awaited for move in script.moves):
-            return None
-        script = replace(script, later=tuple(leaked)) if awaited else replace(script, leaked=tuple(leaked))
+        script = (
+            replace(script, later=tuple(leaked), after=(STAR, frozenset(awaited)))
+            if awaited
+            else replace(script, leaked=tuple(leaked))
+        )
         try:
             return execute(scene.machines, families, script)
         except NotExecuted:

@@ -26,6 +26,7 @@ from modelcheck.engine.scene import Session, summaries
 from modelcheck.engine.solver import Solved, Solver
 from modelcheck.engine.spotlight import literals
 from modelcheck.engine.steps import session_literal, session_variable
+from modelcheck.engine.twosides import Executed
 from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import Keep, Recall, Receive, RoleMachine, Send, fresh_values
 from modelcheck.protocol.model import Claim, Dishonest, Leak, Observational, Point
@@ -126,10 +127,10 @@ def _derivations(solved: Solved, budget: Budget) -> Iterator[tuple[Solved, Deriv
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A difference that is derived; ``seen`` is what both sides show when a run of both was executed."""
+    """A difference that is derived; ``seen`` is a run of both sides that ends in one, if one was executed."""
 
     solved: Solved
-    seen: tuple[str, str] | None
+    seen: Executed | None
 
 
 @dataclass(frozen=True, slots=True)

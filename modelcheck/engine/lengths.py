@@ -285,14 +285,15 @@ def _told(
     left, right = (value(length, sizes) for sizes in found)
     assert left != right, "the solver's sizes do not make a difference"
     names = [sizes[wanted.subject.name] for sizes in found]
-    steps = tuple(
-        AttackStep("attacker", "", f"{side}: `{wanted.subject}` is {side_name}, {name} bytes; "
-                   f"{event.sender} sends {_listed(event)}, where {where} has {total} bytes", (), (), ())
-        for side, side_name, name, total in zip(("left", "right"), wanted.sides, names, (left, right), strict=True)
-    )  # fmt: skip
+    texts = [
+        f"{event.sender} sends {_listed(event)}, where {where} has {total} bytes for a name of {name} bytes"
+        for name, total in zip(names, (left, right), strict=True)
+    ]
     return Attack(
-        (), steps, f"so names of {names[0]} and of {names[1]} bytes are told apart by {left} and {right} bytes"
-    )
+        (), (AttackStep("attacker", "", texts[0], (), (), (), right=texts[1]),),
+        f"so names of {names[0]} and of {names[1]} bytes are told apart by {left} and {right} bytes",
+        sides=wanted.headings,
+    )  # fmt: skip
 
 
 def length_assumptions() -> Iterator[str]:

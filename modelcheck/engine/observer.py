@@ -20,7 +20,7 @@ from modelcheck.engine.deduction import KeyRing, key_ring
 from modelcheck.engine.frames import Frame, Sights
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.prover import System
-from modelcheck.engine.twosides import Different, Seen
+from modelcheck.engine.twosides import Different, Seen, spelled
 from modelcheck.protocol.model import (
     Checked,
     Claim,
@@ -327,11 +327,11 @@ class _Context:
         try:
             Seen(pairs, self.ring.families)
         except Different as different:
-            return str(different.args[0]), str(different.args[1])
+            return spelled(different.args[0]), spelled(different.args[1])
         try:
             Seen([(b, a) for a, b in pairs], self.ring.families)
         except Different as different:
-            return str(different.args[1]), str(different.args[0])
+            return spelled(different.args[1]), spelled(different.args[0])
         return None
 
 
@@ -441,18 +441,19 @@ def _same_shape(left: Run, right: Run) -> Iterator[None]:
 
 
 def _sends(message: Message) -> str:
-    return f"{message.sender} to {message.receiver}: {_listed(message)}, alike on both sides"
+    return f"{message.sender} to {message.receiver}: {_listed(message)}"
 
 
 def _attack(wanted: Observational, run: Run, common: int, steps: list[str], seen: tuple[str, str]) -> Attack:
     """Return the runs that are told apart, message by message up to the one that differs."""
-    left, right = wanted.sides
-    lines = [f"`{wanted.subject}` is {left} on the left and {right} on the right", *steps]
+    told = [AttackStep("session", "", line, (), (), ()) for line in steps]
     if common < len(run.messages):
         message = run.messages[common]
-        lines.append(f"{message.sender} to {message.receiver}: {_listed(message)}, where the sides differ")
-    lines += [f"on the left: {seen[0]}", f"on the right: {seen[1]}"]
+        line = f"{message.sender} to {message.receiver}: {_listed(message)}"
+        told.append(AttackStep("session", "", line, (), (), ()))
+    left, right = seen
+    told.append(AttackStep("attacker", "", left, (), (), (), right=right))
     return Attack(
-        (), tuple(AttackStep("session", "", line, (), (), ()) for line in lines),
-        f"so the two sides of `{wanted.subject}` look different to an observer",
+        (), tuple(told), f"so the two sides of `{wanted.subject}` look different to an observer",
+        sides=wanted.headings,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from modelcheck.engine.deduction import ATTACKER_VALUES, Built, Had, Opened, Seen
 from modelcheck.engine.offline import OfflineTest
@@ -46,13 +46,13 @@ QUIET = ("g", "pk")
 
 def tell(protocol: Protocol, machines: Sequence[RoleMachine], claim: Claim, trace: Trace, replayed: Replayed) -> Attack:
     """Return a replayed trace in words."""
-    teller = _Teller(protocol, machines, claim, trace, replayed)
+    teller = Teller(protocol, machines, claim, trace, replayed)
     steps = tuple(teller.steps())
     sessions = tuple(AttackSession(s.label, s.role, s.names, teller.party(s)) for s in trace.sessions)
     return Attack(sessions, steps, teller.conclusion())
 
 
-class _Teller:
+class Teller:
     """Tells one trace; it executes it a second time to know at each step what the attacker had by then."""
 
     def __init__(
@@ -165,6 +165,11 @@ class _Teller:
 
     # -------------------------------------------------------------------------------- what the attacker does
 
+    def explained(self, terms: Iterable[Term]) -> Iterator[AttackStep]:
+        """Yield what the attacker does to have terms at the end."""
+        for term in terms:
+            yield from self._explain(term)
+
     def _explain(self, term: Term, *, top: str = "") -> Iterator[AttackStep]:
         """Yield what the attacker does to have a term, each thing once, what it takes first; ``top`` names a message."""
         term = self.world.ring.normal(term)
@@ -177,10 +182,7 @@ class _Teller:
                     yield from self._explain(need)
                 yield from self._explain(source)
                 if needs and not is_data(_function(source)):
-                    keys = ", ".join(map(self.name, needs))
-                    where = self._where(source)
-                    text = f"the attacker opens {where or self.name(source)} with {keys} and learns {self.name(term)}"
-                    yield self._line("attacker", "", text, (), (), (term,))
+                    yield self.opens(source, needs, term)
             case Built(parts):
                 for part in parts:
                     yield from self._explain(part)
@@ -189,6 +191,39 @@ class _Teller:
                     yield self._line("attacker", "", text, (), (), (term,))
             case Had() | Seen() | None:
                 return
+
+    def opens(self, source: Term, needs: Sequence[Term], content: Term) -> AttackStep:
+        """Return the line in which the attacker opens something; it is not told again."""
+        keys = ", ".join(map(self.name, needs))
+        where = self._where(source)
+        text = f"the attacker opens {where or self.name(source)} with {keys} and learns {self.name(content)}"
+        self.told.add(content)
+        return self._line("attacker", "", text, (), (), (content,))
+
+    def noted(self, term: Term) -> str:
+        """Return how a term that the attacker looks at is called: by its field or the message it stands in."""
+        if (
+            isinstance(term, App)
+            and not is_data(term.function)
+            and term.function not in QUIET
+            and term not in self.words
+        ):
+            field = self._field(term)
+            if field:
+                return f"{field} = {self.name(term)}" if len(self.name(term)) < LONGEST // 2 else field
+            inside = [m for m in self._messages_seen() if term in m.arguments]
+            kind = {"sign": "the signature", "aead": "the ciphertext", "hmac": "the MAC"}.get(term.function)
+            if inside and kind:
+                return f"{kind} in {self.name(inside[0])}"
+        return self.name(term)
+
+    def _messages_seen(self) -> Iterator[App]:
+        """Yield the named messages that roles have sent."""
+        for terms in self.replayed.sent:
+            for term in terms:
+                for part in subterms(term):
+                    if isinstance(part, App) and part.function.startswith(MESSAGE):
+                        yield part
 
     def _sent(self, term: Term, names: str) -> str:
         """Return that the attacker builds a message that it sends, and what it puts in."""

@@ -7,7 +7,7 @@ primitives, nothing of clauses, boxes and scenes. Only what it sees differ is an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product as combinations
 
@@ -43,9 +43,31 @@ ATTACKER = "the attacker's"
 
 Pair = tuple[Term, Term]
 
+Saying = tuple[str | Term, ...]
+"""A sentence with terms in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Something that the attacker opened on both sides: the term, the keys, what it found."""
+
+    source: Pair
+    keys: tuple[Pair, ...]
+    content: Pair
+
 
 class Different(Exception):
-    """Something is seen on one side only; the arguments say what is seen on the left and on the right."""
+    """Something is seen on one side only; the arguments are what is seen on the left and on the right (:data:`Saying`)."""
+
+    def __init__(self, left: Saying, right: Saying, trail: Sequence[Opening] = ()) -> None:
+        """``trail`` is what was opened to get there."""
+        super().__init__(left, right)
+        self.trail = tuple(trail)
+
+
+def spelled(saying: Saying, name: Callable[[Term], str] = lambda term: f"`{_brief(term)}`") -> str:
+    """Return a sentence, its terms by their names."""
+    return "".join(part if isinstance(part, str) else name(part) for part in saying)
 
 
 class NotExecuted(Exception):
@@ -90,6 +112,8 @@ class Script:
     last: Delivery | None
     later: tuple[Term, ...] = ()
     """The keys that leak when all moves are made."""
+    after: tuple[str, frozenset[int]] | None = None
+    """The session that has to be past one of some states before they leak."""
     passive: bool = False
     """Whether the attacker only listens: roles then receive what roles sent to them."""
 
@@ -110,6 +134,8 @@ class Seen:
         self.pairs: dict[Pair, None] = {}
         self.rights: dict[Term, dict[Term, None]] = {}
         self.memo: dict[Term, dict[Term, None]] = {}
+        self.came: dict[Pair, Opening | Pair] = {}
+        """How a pair was found: by an opening, or as a part of another."""
         self._add(pairs)
         before = -1
         while before != len(self.pairs):
@@ -117,34 +143,50 @@ class Seen:
             self.memo.clear()
             for left, right in list(self.pairs):
                 self._take_apart(left, right)
-        for left, right in self.pairs:
-            # The parts of a message are compared by themselves.
+        # Small terms say most, and the parts of a message are compared by themselves.
+        for left, right in sorted(self.pairs, key=lambda pair: sum(1 for _ in subterms(pair[0]))):
             for other in () if isinstance(left, App) and is_data(left.function) else self.beside(left):
                 if other is not right:
-                    raise Different(f"the attacker finds {_brief(left)} equal to what it can build",
-                                    f"there {_brief(right)} is not {_brief(other)}")  # fmt: skip
+                    raise Different(("the attacker finds ", left, " equal to what it can build"),
+                                    ("there it builds ", other, " and finds ", right),
+                                    self._trail((left, right)))  # fmt: skip
 
-    def _add(self, pairs: Iterable[Pair]) -> None:
-        for left, right in pairs:
-            self.pairs[left, right] = None
-            self.rights.setdefault(left, {})[right] = None
+    def _add(self, pairs: Iterable[Pair], source: Pair | None = None, keys: tuple[Pair, ...] = ()) -> None:
+        for pair in pairs:
+            if source is not None and pair not in self.pairs:
+                self.came[pair] = Opening(source, keys, pair) if keys else source
+            self.pairs[pair] = None
+            self.rights.setdefault(pair[0], {})[pair[1]] = None
+
+    def _trail(self, pair: Pair) -> list[Opening]:
+        """Return what was opened to find a pair, outer layers first."""
+        found: list[Opening] = []
+        while pair in self.came:
+            way = self.came[pair]
+            if isinstance(way, Opening):
+                found.append(way)
+            pair = way.source if isinstance(way, Opening) else way
+        return found[::-1]
 
     def _take_apart(self, left: Term, right: Term) -> None:
         if isinstance(left, App) and is_data(left.function):
             if not isinstance(right, App) or left.function != right.function:
-                raise Different(f"a message {_brief(left)}", f"a message {_brief(right)}")
-            self._add(zip(left.arguments, right.arguments, strict=True))
+                raise Different(("a message ", left), ("a message ", right))
+            self._add(zip(left.arguments, right.arguments, strict=True), (left, right))
             return
         if isinstance(left, App) and left.function == "sign":
             for public in self.beside(App("pk", left.arguments[:1])):
                 if not isinstance(right, App) or App("pk", right.arguments[:1]) is not public:
-                    raise Different(f"{_brief(left)} can be verified", f"{_brief(right)} cannot")
+                    raise Different(
+                        (left, " verifies with ", App("pk", left.arguments[:1])),
+                        (right, " does not verify with ", public), self._trail((left, right)))  # fmt: skip
         for needs, content, opening in openings(left):
             for keys in combinations(*(tuple(self.beside(need)) for need in needs)):
                 found = [other for other in openings(right) if other[2] is opening and other[0] == keys]
                 if not found:
-                    raise Different(f"{_brief(left)} can be opened", f"{_brief(right)} cannot")
-                self._add([(content, found[0][1])])
+                    raise Different((*_list(needs), " opens ", left), (*_list(keys), " does not open ", right),
+                                    self._trail((left, right)))  # fmt: skip
+                self._add([(content, found[0][1])], (left, right), tuple(zip(needs, keys, strict=True)))
 
     def beside(self, left: Term) -> dict[Term, None]:
         """Return what the attacker has in the right system where it has ``left`` in the left one."""
@@ -182,14 +224,34 @@ def _built(left: Term, parts: tuple[Term, ...], recipe: Recipe | None) -> Term:
     return _ground(recipe.gives, bound, ())
 
 
-def execute(machines: Mapping[str, RoleMachine], families: Mapping[str, Family], script: Script) -> tuple[str, str]:
-    """Return what is seen on the left and on the right; raise :class:`NotExecuted` if nothing differs in the end."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A move as it was made: the message that was received, if any, and all values of the session by then, on both sides."""
+
+    move: Move
+    received: Pair | None
+    values: tuple[Mapping[Var, Term], Mapping[Var, Term]]
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A script up to its first difference, and what is then seen on the left and on the right."""
+
+    script: Script
+    taken: tuple[Taken, ...]
+    seen: tuple[Saying, Saying]
+    trail: tuple[Opening, ...]
+    """What the attacker opens in the end to see it."""
+
+
+def execute(machines: Mapping[str, RoleMachine], families: Mapping[str, Family], script: Script) -> Executed:
+    """Return an executed script; raise :class:`NotExecuted` if it is no run, or nothing differs in the end."""
     run = _Run(machines, families, script)
     try:
         run.all()
     except Different as different:
         left, right = different.args
-        return left, right
+        return Executed(script, tuple(run.taken), (left, right), different.trail)
     raise NotExecuted("nothing differs")
 
 
@@ -203,6 +265,9 @@ class _Run:
     signed: list[tuple[_Session, str, Pair]] = field(default_factory=list)
     """What was sent by which session, and to which role."""
     seen: Seen | None = None
+    taken: list[Taken] = field(default_factory=list)
+    received: Pair | None = None
+    """What the session that moves has received on its way."""
 
     def all(self) -> None:
         self.sent += [(key, key) for key in self.script.leaked]
@@ -210,11 +275,18 @@ class _Run:
             self._start(start)
         for move in self.script.moves:
             self._move(self.sessions[move.session], move.session, move.state, move.values)
+        if self.script.after is not None and not self._is_past(*self.script.after):
+            raise NotExecuted("nothing leaks so early")
         self.sent += [(key, key) for key in self.script.later]
         self.seen = None
         self._look()
         if self.script.last is not None:
             self._deliver(self.script.last)
+
+    def _is_past(self, label: str, states: frozenset[int]) -> bool:
+        """Return whether a session has passed one of some states."""
+        session = self.sessions.get(label)
+        return session is not None and any(s.index in states for s in session.machine.lineage(session.state))
 
     def _ground(self, term: Term, values: Mapping[Var, Term]) -> Term:
         """Return a term with values put in, the index of a key in one order if its order is irrelevant."""
@@ -246,9 +318,12 @@ class _Run:
             way.append(passed.step)
         else:
             raise NotExecuted(f"{label} is not on its way")
+        self.received = None
         for step in reversed(way):
             self._step(session, step, values)
         session.state = state
+        both = (dict(session.left), dict(session.right))
+        self.taken.append(Taken(Move(label, state, values), self.received, both))
 
     def _step(self, session: _Session, step: Step, values: Mapping[Var, Term]) -> None:
         match step:
@@ -287,10 +362,11 @@ class _Run:
         for other in self._look().beside(message):
             bound = _fit(self._ground(pattern, session.right), other, {})
             if bound is None:
-                raise Different(f"{session.machine.role.name} goes on with the message", "there it does not")
+                raise Different((f"{session.machine.role.name} goes on with the message",), ("there it does not",))
             session.right |= bound
+            self.received = (message, other)
             return
-        raise NotExecuted(f"the attacker does not have {_brief(message)}")
+        raise NotExecuted(f"the attacker does not have `{_brief(message)}`")
 
     def _relayed(self, session: _Session, pattern: Term, sender: str) -> None:
         """Refuse a message that no session of this role sent to the receiver's role."""
@@ -334,11 +410,9 @@ class _Run:
             else:
                 raise NotExecuted(f"the test {guard.test}")
         if outcomes[0] != outcomes[1]:
-            said = [
-                f"{session.machine.role.name} {'goes on' if passed else 'stops'} after a comparison"
-                for passed in outcomes
-            ]
-            raise Different(*said)
+            role = session.machine.role.name
+            ours, theirs = (f"{role} {'goes on' if passed else 'stops'} after a comparison" for passed in outcomes)
+            raise Different((ours,), (theirs,))
         if not outcomes[0]:
             raise NotExecuted("a comparison fails")
 
@@ -356,8 +430,8 @@ class _Run:
                 ]
                 if fits[0] != fits[1]:
                     role = session.machine.role.name
-                    said = [f"{role} finds what it checks" if passed else f"{role} does not" for passed in fits]
-                    raise Different(*said)
+                    ours, theirs = (f"{role} finds what it checks" if ok else f"{role} does not" for ok in fits)
+                    raise Different((ours,), (theirs,))
         raise NotExecuted("the last message makes no difference")
 
 
@@ -418,6 +492,11 @@ def _fit(expected: Term, found: Term, bound: dict[Var, Term]) -> dict[Var, Term]
     return None
 
 
+def _list(terms: Sequence[Term]) -> Saying:
+    """Return terms with what stands between them in a sentence."""
+    return tuple(part for at, term in enumerate(terms) for part in ((" and ", term) if at else (term,)))
+
+
 def _brief(term: Term) -> str:
     text = show(term)
-    return f"`{text if len(text) <= 70 else text[:67] + '...'}`"
+    return text if len(text) <= 70 else text[:67] + "..."

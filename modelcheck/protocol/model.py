@@ -294,6 +294,13 @@ class Observational:
     bound: int = 0
     """How many bytes long that name is at most."""
 
+    @property
+    def headings(self) -> tuple[str, str]:
+        """What the two sides are, in words."""
+        left, right = self.sides
+        again, another = (", as in another session", ", unlike there") if self.word == "unlinkable" else ("", "")
+        return f"left: `{self.subject}` is {left}{again}", f"right: `{self.subject}` is {right}{another}"
+
 
 Property: TypeAlias = Secrecy | Agreement | Aliveness | Identifies | Reachable | Observational
 

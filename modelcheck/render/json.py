@@ -71,6 +71,7 @@ def _result(result: ClaimResult) -> dict[str, Any]:
 
 
 def _attack(attack: Attack) -> dict[str, Any]:
+    two_sides = bool(attack.sides[0])
     return {
         "sessions": [
             {"label": one.label, "role": one.role, "names": list(one.names), "description": one.description}
@@ -80,9 +81,11 @@ def _attack(attack: Attack) -> dict[str, Any]:
             {
                 "number": number, "kind": step.kind, "session": step.session, "text": step.text,
                 "receives": list(step.receives), "sends": list(step.sends), "terms": list(step.terms),
+                **({"right": step.right or step.text} if two_sides else {}),
             }
             for number, step in enumerate(attack.steps, 1)
         ],
+        **({"sides": list(attack.sides)} if two_sides else {}),
         "conclusion": attack.conclusion,
     }  # fmt: skip
 

@@ -19,6 +19,7 @@ from modelcheck.verdict import (
     exit_code,
     headline,
     left_open,
+    step_text,
 )
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -121,7 +122,7 @@ def _result(result: ClaimResult) -> dict[str, Any]:
 
 def _flow(attack: Attack, place: dict[str, Any]) -> dict[str, Any]:
     """Return an attack as a flow; its steps are the attacker's run and stand nowhere in the spec but at the claim."""
-    texts = [*(step.text for step in attack.steps), attack.conclusion]
+    texts = [*map(step_text, attack.steps), attack.conclusion]
     steps = [
         {"executionOrder": number, "importance": "essential", "location": {**place, "message": _message(text)}}
         for number, text in enumerate(texts, 1)

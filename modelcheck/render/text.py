@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from modelcheck.verdict import Attack, ClaimResult, Holds, account, expectation, explanation, verdict_word
+from modelcheck.verdict import (
+    Attack,
+    ClaimResult,
+    Holds,
+    account,
+    expectation,
+    explanation,
+    side_by_side,
+    step_text,
+    verdict_word,
+)
 
 
 def claim_line(result: ClaimResult) -> str:
@@ -30,8 +40,12 @@ def attack_lines(attack: Attack, *, messages: bool) -> Iterator[str]:
     """Yield an attack: its sessions, its steps, with ``messages`` the ground messages of each, and what is broken."""
     for session in attack.sessions:
         yield f"  {session.description}"
+    if attack.sides[0] and not messages:
+        yield from (f"  {line}" for line in side_by_side(attack))
+        yield f"  {attack.conclusion}"
+        return
     for number, step in enumerate(attack.steps, 1):
-        yield f"  {number:>3}. {step.text}"
+        yield f"  {number:>3}. {step_text(step)}"
         if messages:
             yield from (f"         {term}" for term in step.terms)
     yield f"  {attack.conclusion}"

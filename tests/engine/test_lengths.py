@@ -61,8 +61,10 @@ def test_a_block_boundary_is_found_whatever_surrounds_the_name() -> None:
 def test_a_difference_is_told_with_both_byte_counts() -> None:
     found = verdict("Inner { name: server [padded to 32 bytes] }", bound=40)
     assert isinstance(found, Attack)
-    names = [int(re.search(r"is B\d, (\d+) bytes", step.text).group(1)) for step in found.steps]  # type: ignore[union-attr]
-    totals = [int(re.search(r"has (\d+) bytes", step.text).group(1)) for step in found.steps]  # type: ignore[union-attr]
+    (step,) = found.steps
+    names = [int(re.search(r"name of (\d+) bytes", text).group(1)) for text in (step.text, step.right)]  # type: ignore[union-attr]
+    totals = [int(re.search(r"has (\d+) bytes", text).group(1)) for text in (step.text, step.right)]  # type: ignore[union-attr]
+    assert found.sides == ("left: `server` is B1", "right: `server` is B2")
     assert (names[0] <= 32) != (names[1] <= 32)
     assert abs(totals[0] - totals[1]) == 32
     assert found.conclusion == (

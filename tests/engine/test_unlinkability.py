@@ -66,10 +66,11 @@ def test_a_fresh_pseudonym_depends_on_no_name() -> None:
 def test_the_attack_compares_two_sessions() -> None:
     found = verdict("n, pk_encrypt(pk(box(reader)), tag)", "tag unlinkable at Tag against a passive attacker")
     assert isinstance(found, Attack)
-    assert [step.text.partition(" sends")[0] for step in found.steps[:2]] == [
-        "some Tag (tag T1, reader the reader)", "the judged Tag (tag T1|T2, reader the reader)"
-    ]  # fmt: skip
-    assert found.conclusion.startswith("so a second session with the same `tag` looks different from one with another:")
+    assert found.sides == ("left: `tag` is T1, as in another session", "right: `tag` is T2, unlike there")
+    assert (found.steps[0].text, found.steps[0].right) == (
+        "Tag #1 of T1 with the reader sends Hello and accepts", "Tag #1 of T2 with the reader sends Hello and accepts"
+    )  # fmt: skip
+    assert found.conclusion == "A second session with the same `tag` looks different from one with another."
 
 
 @pytest.mark.parametrize("hello", ["n, tag", "pk_encrypt(pk(box(reader)), r, tag)", "hash(tag, n)", "n, hash(tag, n)"])

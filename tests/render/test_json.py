@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from modelcheck import __version__
 from modelcheck.render.json import document, render
 from modelcheck.verdict import ClaimResult
 from tests.render import results
+from tests.render.golden_files import golden
 
 
 def test_the_whole_document() -> None:
@@ -39,6 +41,10 @@ def test_the_whole_document() -> None:
             }
         ],
     }
+
+
+def test_the_whole_document_of_a_run() -> None:
+    assert render([*results.NAMED, results.REACHED]) + "\n" == golden("report.json")
 
 
 @pytest.mark.parametrize(
@@ -72,6 +78,14 @@ def test_every_verdict_has_its_word_and_its_evidence(
 ) -> None:
     (entry,) = document([result])["results"]
     assert (entry["verdict"], entry["evidence"]) == (verdict, evidence)
+
+
+def test_the_example_of_the_reference_has_every_field() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "command-line.md"
+    example = json.loads(page.read_text(encoding="utf-8").partition("```json\n")[2].partition("```")[0])
+    real = document([results.HOLDS])
+    assert list(example) == list(real)
+    assert list(example["results"][0]) == list(real["results"][0])
 
 
 def test_no_claims_are_an_empty_list() -> None:

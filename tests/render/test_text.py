@@ -7,6 +7,7 @@ import pytest
 from modelcheck.render.text import claim_line, details, summary, tally
 from modelcheck.verdict import ClaimResult
 from tests.render import results
+from tests.render.golden_files import golden
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,12 @@ from tests.render import results
 )
 def test_one_line_per_claim(result: ClaimResult, line: str) -> None:
     assert claim_line(result) == line
+
+
+def test_the_whole_report_of_a_run() -> None:
+    run = [*results.NAMED, results.REACHED]
+    lines = [line for result in run for line in (claim_line(result), *details(result, verbose=True))]
+    assert "\n".join([*lines, summary(run), ""]) == golden("report.txt")
 
 
 @pytest.mark.parametrize("result", [results.HOLDS, results.NOT_AUDITED, results.ATTACK])
