@@ -20,6 +20,7 @@ from time import monotonic
 
 from modelcheck.engine.horn import Box, Clause, Differ, Goal, Mask, Program, Relations
 from modelcheck.engine.layout import Apart, Layout, Moves
+from modelcheck.engine.narrowing import Narrowing
 
 START = -1
 """The clause index of a box that came with the start relations."""
@@ -330,11 +331,7 @@ class _Solver:
             for relation in self.relations
             if relation.live
         }
-        reached = tuple(
-            index
-            for index, goal in enumerate(self.program.goals)
-            if next(matches(relations, goal, self.budget), None) is not None
-        )
+        reached = reached_goals(relations, self.program.goals, self.budget)
         spent = self.budget.spent - before
         return Fixpoint(relations, reached, spent, self.exact, not self.queue, self.layouts, tuple(self.log))
 
@@ -520,6 +517,12 @@ def _use(
         Moves.of(list(first.values())),
         tuple(repeats),
     )
+
+
+def reached_goals(relations: Relations, goals: Sequence[Goal], budget: Budget) -> tuple[int, ...]:
+    """The indices of the goals that some combination of boxes satisfies."""
+    narrowed = map(Narrowing(relations).of, goals)
+    return tuple(at for at, one in enumerate(narrowed) if next(matches(*one, budget), None) is not None)
 
 
 def matches(relations: Relations, goal: Goal, budget: Budget | None = None) -> Iterator[tuple[Mask, ...]]:
