@@ -12,6 +12,7 @@ z3 reads DIMACS text, because building z3 expressions costs more than solving th
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
@@ -166,13 +167,19 @@ class _Suspect:
     goal: int | None
     masks: tuple[Mask, ...]
     slots: dict[int, _Variable]
+    body: tuple[Atom, ...] = ()
 
-    def failure(self, stage: int, answer: _Answer) -> Failure:
+    def failure(self, stage: int, answer: _Answer, relations: Relations) -> Failure:
         """The failure that the answer shows."""
-        values = tuple(
-            answer.value(self.slots[slot]) if slot in self.slots else (mask & -mask).bit_length() - 1
-            for slot, mask in enumerate(self.masks)
-        )
+        left = [
+            1 << answer.value(self.slots[slot]) if slot in self.slots else mask for slot, mask in enumerate(self.masks)
+        ]
+        for atom in self.body:
+            boxes = ([left[slot] & mask for slot, mask in zip(atom.slots, box, strict=True)]
+                     for box in relations[atom.predicate])  # fmt: skip
+            for slot, mask in zip(atom.slots, next(filter(all, boxes)), strict=True):
+                left[slot] = mask
+        values = tuple((mask & -mask).bit_length() - 1 for mask in left)
         if self.clause is not None:
             return NotClosed(stage, self.clause, values)
         if self.goal is not None:
@@ -188,7 +195,7 @@ class _Batch:
         self.stage = stage
         self.question = _Question()
         self.suspects: dict[Literal, _Suspect] = {}
-        self.holding: dict[tuple[int, tuple[_Variable, ...]], Literal] = {}
+        self.holding: dict[tuple[int, tuple[_Variable | Mask, ...]], Literal] = {}
         self.checks = 0
 
     def ask(self, number: int, session: _Session) -> list[Failure]:
@@ -203,7 +210,7 @@ class _Batch:
             if answer is None:
                 break
             guilty = suspects[answer.selector]
-            found[answer.selector] = guilty.failure(number, answer)
+            found[answer.selector] = guilty.failure(number, answer, self.stage.relations)
             suspects = {key: one for key, one in suspects.items() if one.predicate != guilty.predicate}
         session.checks += self.checks
         return [found[selector] for selector in sorted(found)]
@@ -240,14 +247,14 @@ class _Batch:
             question.require(-selector, question.member(variable, full))
         for condition in conditions:
             question.require(-selector, condition)
-        self.suspects[selector] = _Suspect(clause.head.predicate, index, None, clause.masks, slots)
+        self.suspects[selector] = _Suspect(clause.head.predicate, index, None, clause.masks, slots, clause.body)
 
     def add_goal(self, index: int, goal: Goal) -> None:
         """Nothing; the question asks for a point of the goal inside the boxes."""
         slots: dict[int, _Variable] = {}
         selector = self._conditions(goal, slots, ())
         if selector is not None:
-            self.suspects[selector] = _Suspect(None, None, index, goal.masks, slots)
+            self.suspects[selector] = _Suspect(None, None, index, goal.masks, slots, goal.body)
         self.checks += 1
 
     def _conditions(
@@ -256,29 +263,41 @@ class _Batch:
         """A literal that implies the body, the masks and the conditions; None if they cannot hold.
 
         ``slots`` gains a variable for every slot that matters and has none yet. It is none of the ``head``: a column
-        there may belong to another slot.
+        there may belong to another slot. A slot that is read in one place only needs none: any value there does.
         """
         relations, question = self.stage.relations, self.question
         if not all(one.masks) or not all(relations.get(atom.predicate) for atom in one.body):
             return None
         read = [slot for atom in one.body for slot in atom.slots]
         read += [slot for differ in one.differ for slot in (differ.left, differ.right)]
-        missing = [slot for slot in dict.fromkeys(read) if slot not in slots]
+        apart = {slot for differ in one.differ for slot in (differ.left, differ.right)}
+        missing = [s for s, uses in Counter(read).items() if s not in slots and (uses > 1 or s in apart)]
         added = question.point([one.masks[slot] for slot in missing], head)
         slots.update(zip(missing, added, strict=True))
         selector = question.literal()
         for slot, variable in slots.items():
             question.require(-selector, question.member(variable, one.masks[slot]))
         for atom in one.body:
-            question.require(-selector, self._holds(atom.predicate, tuple(slots[slot] for slot in atom.slots)))
+            question.require(
+                -selector, self._holds(atom.predicate, tuple(slots.get(slot, one.masks[slot]) for slot in atom.slots))
+            )
         for differ in one.differ:
             question.apart(selector, slots[differ.left], slots[differ.right], differ.unique)
         return selector
 
-    def _holds(self, predicate: int, point: tuple[_Variable, ...]) -> Literal:
-        """A literal that implies that the point is in the boxes of the predicate, the same for every clause."""
+    def _holds(self, predicate: int, point: tuple[_Variable | Mask, ...]) -> Literal:
+        """A literal that implies that a point is in the boxes of the predicate, the same for every clause.
+
+        Where a mask stands instead of a variable, the point may have any value of it.
+        """
         if (predicate, point) not in self.holding:
-            self.holding[predicate, point] = self.question.inside(point, self.stage.relations[predicate])
+            variables = tuple(one for one in point if isinstance(one, _Variable))
+            boxes = dict.fromkeys(
+                tuple(mask for mask, one in zip(box, point, strict=True) if isinstance(one, _Variable))
+                for box in self.stage.relations[predicate]
+                if all(isinstance(one, _Variable) or one & mask for mask, one in zip(box, point, strict=True))
+            )
+            self.holding[predicate, point] = self.question.inside(variables, boxes)
         return self.holding[predicate, point]
 
 

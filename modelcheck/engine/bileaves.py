@@ -37,11 +37,6 @@ def on_side(leaf: str, side: Side) -> str:
     return right if separated and side == "right" else left
 
 
-def near(clauses: ClauseSet, one: Term, other: Term) -> Literal:
-    """Return the literal "two leaves are equal, or each is equal on some side to something that the other equals too"."""
-    return _related(clauses, "near", one, other)
-
-
 def same(clauses: ClauseSet, side: Side, one: Term, other: Term) -> Literal:
     """Return the literal "two leaves are equal on this side"."""
     return _related(clauses, f"same {side}", one, other)
@@ -57,9 +52,14 @@ def _related(clauses: ClauseSet, name: str, one: Term, other: Term) -> Literal:
     return Literal(clauses.predicate(Predicate("side", name, (sort, sort))), (one, other))
 
 
-def tested(clauses: ClauseSet, number: int, sorts: Sequence[str]) -> int:
-    """Return the predicate "this test is made, with these leaves supplied and expected"."""
-    return clauses.predicate(Predicate("tested", f"test {number}", tuple(sorts)))
+def passed(clauses: ClauseSet, number: int, side: Side, sorts: Sequence[str]) -> int:
+    """Return the predicate "this test succeeds on this side, with these leaves supplied and expected"."""
+    return clauses.predicate(Predicate("tested", f"test {number} {side}", tuple(sorts)))
+
+
+def test_number(predicate: Predicate) -> int:
+    """Return the number of the test that a predicate speaks of."""
+    return int(predicate.name.split()[1])
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class BiScene(Scene):
             return
         word, _, side = predicate.name.partition(" ")
         sort = predicate.columns[0]
-        for group in self._groups(sort, SIDES if word == "near" else ("right" if side == "right" else "left",)):
+        for group in self._groups(sort, "right" if side == "right" else "left"):
             if word != "only":
                 yield self.mask(sort, group), self.mask(sort, group)
             elif len(group) > 1:
@@ -108,11 +108,9 @@ class BiScene(Scene):
                 for leaf in group:
                     yield self.mask(sort, [leaf]), self.mask(sort, [other for other in group if other != leaf])
 
-    def _groups(self, sort: str, sides: Sequence[Side]) -> list[list[str]]:
-        """Return the leaves of a sort in groups: those that are equal on one of the sides are together."""
-        groups: list[list[str]] = []
+    def _groups(self, sort: str, side: Side) -> list[list[str]]:
+        """Return the leaves of a sort in groups: those that are equal on the side are together."""
+        groups: dict[str, list[str]] = {}
         for leaf in self.domain(sort):
-            close = [g for g in groups if any(on_side(leaf, s) == on_side(other, s) for other in g for s in sides)]
-            groups = [g for g in groups if g not in close]
-            groups.append([*(other for g in close for other in g), leaf])
-        return groups
+            groups.setdefault(on_side(leaf, side), []).append(leaf)
+        return list(groups.values())

@@ -15,11 +15,12 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 from time import monotonic
 
 from modelcheck.engine.horn import Box, Clause, Differ, Goal, Mask, Program, Relations
-from modelcheck.engine.layout import Layout, Moves
+from modelcheck.engine.layout import Apart, Layout, Moves
+from modelcheck.engine.narrowing import Narrowing
 
 START = -1
 """The clause index of a box that came with the start relations."""
@@ -124,34 +125,6 @@ class _Use:
         return env if (env + rule.ones) & rule.guards == rule.guards else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Apart:
-    """A ``Differ`` as offsets and masks; ``free`` says that the right slot is not used afterwards."""
-
-    left: int
-    left_field: Mask
-    right: int
-    right_field: Mask
-    unique: Mask
-    free: bool
-
-    def split(self, env: int) -> list[int]:
-        """Boxes that together hold the points of ``env`` that satisfy the condition."""
-        left, right = env >> self.left & self.left_field, env >> self.right & self.right_field
-        both = left & right & self.unique
-        if not both or (self.free and right & (right - 1)):
-            return [env]
-        if not right & (right - 1):
-            return [env ^ (both << self.left)] if left != both else []
-        out = [env ^ (both << self.left)] if left != both else []
-        cleared = env & ~((self.left_field << self.left) | (self.right_field << self.right))
-        while both:
-            low = both & -both
-            both ^= low
-            out.append(cleared | low << self.left | (right & ~low) << self.right)
-        return out
-
-
 @dataclass(slots=True, eq=False)
 class _Rule:
     """A clause prepared for joining."""
@@ -162,7 +135,7 @@ class _Rule:
     ones: int
     guards: int
     head_moves: Moves
-    apart: tuple[_Apart, ...]
+    apart: tuple[Apart, ...]
     repeated: tuple[tuple[int, Mask], ...]
     always: frozenset[int]
     slot_fields: tuple[int, ...]
@@ -358,11 +331,7 @@ class _Solver:
             for relation in self.relations
             if relation.live
         }
-        reached = tuple(
-            index
-            for index, goal in enumerate(self.program.goals)
-            if next(matches(relations, goal, self.budget), None) is not None
-        )
+        reached = reached_goals(relations, self.program.goals, self.budget)
         spent = self.budget.spent - before
         return Fixpoint(relations, reached, spent, self.exact, not self.queue, self.layouts, tuple(self.log))
 
@@ -514,7 +483,7 @@ def _narrowed(clause: Clause, program: Program) -> list[Mask] | None:
     return masks if all(masks) else None
 
 
-def _apart(conditions: tuple[Differ, ...], place: dict[int, tuple[int, Mask]], kept: set[int]) -> tuple[_Apart, ...]:
+def _apart(conditions: tuple[Differ, ...], place: dict[int, tuple[int, Mask]], kept: set[int]) -> tuple[Apart, ...]:
     found = []
     mentioned = [slot for differ in conditions for slot in (differ.left, differ.right)]
     for differ in conditions:
@@ -524,7 +493,7 @@ def _apart(conditions: tuple[Differ, ...], place: dict[int, tuple[int, Mask]], k
         if right in kept or mentioned.count(right) > 1:
             left, right = right, left
         free = right not in kept and mentioned.count(right) == 1
-        found.append(_Apart(*place[left], *place[right], differ.unique, free))
+        found.append(Apart(*place[left], *place[right], differ.unique, free))
     return tuple(found)
 
 
@@ -548,6 +517,12 @@ def _use(
         Moves.of(list(first.values())),
         tuple(repeats),
     )
+
+
+def reached_goals(relations: Relations, goals: Sequence[Goal], budget: Budget) -> tuple[int, ...]:
+    """The indices of the goals that some combination of boxes satisfies."""
+    narrowed = map(Narrowing(relations).of, goals)
+    return tuple(at for at, one in enumerate(narrowed) if next(matches(*one, budget), None) is not None)
 
 
 def matches(relations: Relations, goal: Goal, budget: Budget | None = None) -> Iterator[tuple[Mask, ...]]:
@@ -621,6 +596,8 @@ def _combinations(
     todo = [(env, tables)]
     while todo:
         env, tables = todo.pop()
+        if (env + ones) & guards != guards:
+            continue
         if budget is not None:
             budget.charge(1 + sum(map(len, tables)) // COMPARED_PER_UNIT)
         fitting = []
@@ -634,6 +611,11 @@ def _combinations(
         if not fitting:
             yield env
         elif fitting[-1]:
+            forced = [table[0] for table in fitting if len(table) == 1]
+            if forced:
+                # Where one box is left there is nothing to choose; all such boxes at once narrow what the others hold.
+                todo.append((reduce(and_, forced), [table for table in fitting if len(table) > 1]))
+                continue
             least = min(range(len(fitting)), key=lambda at: len(fitting[at]))
             rest = [table for at, table in enumerate(fitting) if at != least]
             todo += [(box, rest) for box in reversed(fitting[least])]

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, product
 
-from modelcheck.engine.bileaves import on_side
+from modelcheck.engine.bileaves import on_side, test_number
 from modelcheck.engine.clauses import SESSION, Predicate, Rule
 from modelcheck.engine.derivation import Derivation, Step
 from modelcheck.engine.judged import STAR
@@ -168,7 +168,7 @@ def _delivery(
     scene = solved.case.scene
     made = derivation.steps[derivation.premises[0]]
     predicate = scene.clauses.predicates[made.predicate]
-    test = tests[int(predicate.name.removeprefix("test "))]
+    test = tests[test_number(predicate)]
     if test.message is None or made.clause is None:
         return None
     rule = scene.clauses.rules[solved.stages[made.stage][0].clauses[made.clause].origin]

@@ -13,7 +13,7 @@ from itertools import product
 from typing import Literal as OneOf
 
 from modelcheck.engine.attacker import build
-from modelcheck.engine.bileaves import SIDES, BiScene, near, pair, same, same_only, tested
+from modelcheck.engine.bileaves import SIDES, BiScene, pair, passed, same, same_only
 from modelcheck.engine.boxes import Budget
 from modelcheck.engine.clauses import SESSION, ClauseSet, Condition, Literal, Origin, Rule
 from modelcheck.engine.derivation import Derivation, explain
@@ -37,6 +37,10 @@ from modelcheck.verdict import Vacuous
 Leaking = OneOf["nothing", "keys", "everything"]
 """What leaks besides what the claim says: the keys of all names of the judged session, all that it creates too."""
 
+Others = OneOf["all", "exposed", "none"]
+"""What other sessions of the judged role, and those with dishonest partners, are: as they are, with their fresh values
+the attacker's (what is then excluded is excluded), or not there (what is then reached is reached)."""
+
 TRIED = 3
 """Reached goals of one case of which a derivation is looked for."""
 
@@ -49,12 +53,14 @@ def decide(system: System, claim: Claim, wanted: Observational, budget: Budget, 
     Raises BudgetExceeded, or :class:`Unsupported` if the comparison does not cover the protocol or the claim.
     """
     solver = Solver(budget)
+    bench = _Bench(system, claim, wanted)
     if claim.expected == "attack":
-        early = _simply(_Bench(system, claim, wanted, 1), solver)
+        early = _simply(bench, "none", solver) or _simply(bench, "all", solver)
         if early is not None:
             return early
-    bench = _Bench(system, claim, wanted)
-    whole = solver.solve(bench.case())
+    whole = solver.solve(bench.case(others="exposed"))
+    if whole.goal is not None:
+        whole = solver.solve(bench.case())
     done = [whole]
     if whole.goal is not None:
         best: Shown | None = None
@@ -72,16 +78,17 @@ def decide(system: System, claim: Claim, wanted: Observational, budget: Budget, 
         if best is not None:
             return best
     if vacuity:
-        reason = bench.never(done) or _insensitive(system, claim, wanted, solver)
+        reason = bench.never(done) or _insensitive(bench, solver)
         if reason is not None:
             return Vacuous(reason)
     return Proof(tuple(done))
 
 
-def _simply(bench: _Bench, solver: Solver) -> Shown | None:
+def _simply(bench: _Bench, others: Others, solver: Solver) -> Shown | None:
     """Return a difference that is executed, found with few tests, None if there is none."""
+    case = bench.case(others=others, most_pairs=1)
     for solve in (solver.reaches, solver.solve):
-        for found in _derivations(solve(bench.case()), solver.budget):
+        for found in _derivations(solve(case), solver.budget):
             shown = bench.shown(*found)
             if shown.seen is not None:
                 return shown
@@ -100,12 +107,11 @@ def _refined(solver: Solver, bench: _Bench, case: Case, budget: Budget) -> Solve
     return exact if exact.goal is None else Shown(exact, None)
 
 
-def _insensitive(system: System, claim: Claim, wanted: Observational, solver: Solver) -> str | None:
+def _insensitive(bench: _Bench, solver: Solver) -> str | None:
     """Return that nothing tells the sides apart even with every secret known, None if something then does."""
     attempts: tuple[tuple[Leaking, int], ...] = (("keys", 1), ("everything", 1), ("everything", LARGEST))
     for leaking, most_pairs in attempts:
-        bench = _Bench(system, claim, wanted, most_pairs)
-        case = bench.case(leaking)
+        case = bench.case(leaking, "exposed", most_pairs)
         if any(next(_derivations(solve(case), solver.budget), None) for solve in (solver.reaches, solver.solve)):
             return None
     return "even if all keys and all secrets of the judged session leaked, nobody could tell the sides apart"
@@ -139,32 +145,27 @@ class _Star:
 class _Bench:
     """Everything that is the same for all cases of one claim."""
 
-    def __init__(self, system: System, claim: Claim, wanted: Observational, most_pairs: int = LARGEST) -> None:
-        """``most_pairs`` leaves out the tests of terms in which more leaves may differ."""
+    def __init__(self, system: System, claim: Claim, wanted: Observational) -> None:
         self.claim = claim
         _refuse(system, claim)
-        protocols = system.protocol.with_beside()
-        self.clauses = build(
-            system.machines, system.protocol.key_families(), system.protocol.finite_sorts(), (), (),
-            {protocol.name: protocol.paths for protocol in protocols}, passive=claim.passive, hidden=frozenset({NAME}),
-        )  # fmt: skip
+        if claim.passive not in system.tested:
+            system.tested[claim.passive] = _tested(system, passive=claim.passive)
+        found = system.tested[claim.passive]
+        self.clauses, self.tests, self.goals = found.clauses.copy(), found.tests, found.goals
         self.held = Held(system.protocol, self.clauses.machines)
         self.star = _star(self.held, claim, wanted)
         if self.clauses.shapes and any(self.clauses.shapes.values()):
             raise Unsupported("values that roles keep for later sessions, where names differ from side to side")
-        tests = (
-            *attacker_tests(self.clauses, list(self.clauses.exposures)),
-            *(test for block in self.clauses.blocks for test in role_tests(self.clauses, block)),
-        )
-        small = sorted((test for test in tests if len(test.pairs) <= most_pairs), key=lambda test: len(test.pairs))
-        self.tests = small
-        self.goals = tuple(goal for number, test in enumerate(small) for goal in _one_sided(self.clauses, number, test))
 
-    def case(self, leaking: Leaking = "nothing") -> Case:
-        """Return the case that nothing is seen on one side only, if more leaks than the claim says."""
-        scene, later = self._scene(leaking)
-        goals = [scene.goal(body) for body, _ in self.goals]
-        words = [words for _, words in self.goals]
+    def case(self, leaking: Leaking = "nothing", others: Others = "all", most_pairs: int = LARGEST) -> Case:
+        """Return the case that nothing is seen on one side only, if more leaks than the claim says.
+
+        ``most_pairs`` leaves out the tests of terms in which more leaves may differ.
+        """
+        scene, later = self._scene(leaking, others)
+        asked = [(body, words) for pairs, body, words in self.goals if pairs <= most_pairs]
+        goals = [scene.goal(body) for body, _ in asked]
+        words = [words for _, words in asked]
         kept = [(goal, word) for goal, word in zip(goals, words, strict=True) if goal is not None]
         return Case(self.star.machine.role.name, scene, tuple(goal for goal, _ in kept), {}, later,
                     ((STAR, next(self.ends())),), words=tuple(word for _, word in kept))  # fmt: skip
@@ -245,7 +246,7 @@ class _Bench:
 
     # -------------------------------------------------------------------------------- the scene
 
-    def _scene(self, leaking: Leaking) -> tuple[BiScene, tuple[Stretch, ...]]:
+    def _scene(self, leaking: Leaking, others: Others) -> tuple[BiScene, tuple[Stretch, ...]]:
         star, clauses = self.star, self.clauses
         own = (name for name in star.names.values() if name not in (DISHONEST, self._subject()))
         honest = tuple(dict.fromkeys((*own, *star.sides)))
@@ -255,9 +256,18 @@ class _Bench:
         now = [*self._given(None), *self._more(leaking)]
         leaked = leak_rules(clauses, now)
         later = self._later()
-        sessions = (*summaries(clauses, (*honest, *strangers)), session)
+        sessions = (*self._sessions(summaries(clauses, (*honest, *strangers)), others), session)
         scene = BiScene(clauses, (*honest, *strangers), frozenset(strangers), sessions, (), leaked, sides=star.sides)
         return scene, later
+
+    def _sessions(self, sessions: Iterable[Session], others: Others) -> Iterator[Session]:
+        """Yield the other sessions; what the attacker could do in place of some need not be told apart from them."""
+        for session in sessions:
+            alike = session.role == self.star.machine.role.name or DISHONEST in session.names
+            if not alike or others == "all":
+                yield session
+            elif others == "exposed":
+                yield replace(session, exposed=True)
 
     def _given(self, after: Point | None) -> Iterator[Given]:
         """Yield the long-term keys that leak then: if the differing name is in the index, the keys of both sides."""
@@ -325,21 +335,47 @@ class _Bench:
         return tuple(sorted(result, key=lambda stretch: len(stretch.over)))
 
 
-def _one_sided(clauses: ClauseSet, number: int, test: Test) -> Iterator[tuple[list[Literal], str]]:
-    """Yield the ways in which a test succeeds on one side only, after adding the rule that says when it is made."""
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """The clauses of a protocol with its tests: all claims about it share them."""
+
+    clauses: ClauseSet
+    tests: tuple[Test, ...]
+    goals: tuple[tuple[int, tuple[Literal, ...], str], ...]
+    """For each way to succeed on one side only: the leaves of the test that may differ, the goal, and words for it."""
+
+
+def _tested(system: System, *, passive: bool) -> Tested:
+    protocols = system.protocol.with_beside()
+    clauses = build(
+        system.machines, system.protocol.key_families(), system.protocol.finite_sorts(), (), (),
+        {protocol.name: protocol.paths for protocol in protocols}, passive=passive, hidden=frozenset({NAME}),
+    )  # fmt: skip
+    tests = (
+        *attacker_tests(clauses, list(clauses.exposures)),
+        *(test for block in clauses.blocks for test in role_tests(clauses, block)),
+    )
+    ordered = tuple(sorted(tests, key=lambda test: len(test.pairs)))
+    goals = tuple(
+        (len(test.pairs), *goal)
+        for number, test in enumerate(ordered) for goal in _one_sided(clauses, number, test)
+    )  # fmt: skip
+    return Tested(clauses, ordered, goals)
+
+
+def _one_sided(clauses: ClauseSet, number: int, test: Test) -> Iterator[tuple[tuple[Literal, ...], str]]:
+    """Yield the ways in which a test succeeds on one side only, after adding the rules that say when it succeeds."""
     terms = tuple(dict.fromkeys(term for pair in test.pairs for term in pair))
     names = {term: Var(f"leaf {index}", str(sort_of(term))) for index, term in enumerate(terms)}
-    predicate = tested(clauses, number, [variable.sort for variable in names.values()])
-    body = (*test.body, *(near(clauses, *pair) for pair in test.pairs))
-    clauses.rule(Literal(predicate, terms), body, test.conditions, Origin("test"))
-    made = Literal(predicate, tuple(names.values()))
     pairs = [(names[supplied], names[expected]) for supplied, expected in test.pairs]
     for side in SIDES:
-        for witness in range(test.start, len(pairs)):
-            if pairs[witness][0] is pairs[witness][1]:
-                continue
-            rest = [same(clauses, side, *pair) for index, pair in enumerate(pairs) if index != witness]
-            yield [made, same_only(clauses, side, *pairs[witness]), *rest], f"{test.words} on the {side} only"
+        predicate = passed(clauses, number, side, [variable.sort for variable in names.values()])
+        body = (*test.body, *(same(clauses, side, *pair) for pair in test.pairs))
+        clauses.rule(Literal(predicate, terms), body, test.conditions, Origin("test"))
+        made = Literal(predicate, tuple(names.values()))
+        for witness in pairs[test.start :]:
+            if witness[0] is not witness[1]:
+                yield (made, same_only(clauses, side, *witness)), f"{test.words} on the {side} only"
 
 
 # ------------------------------------------------------------------------------------------------ what is covered

@@ -100,6 +100,8 @@ class Frame:
                 return sort not in FRESH_SORTS
             case App("pk" | "g", (Key(family),)):
                 return self.families[family].public
+            case App("id", (Key(),)):
+                return True
             case _:
                 return False
 

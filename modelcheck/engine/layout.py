@@ -78,3 +78,31 @@ class Moves:
         for mask, distance in self.right:
             onto |= (packed & mask) >> distance
         return onto
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A :class:`~modelcheck.engine.horn.Differ` as offsets and masks; ``free`` says that the right slot is not used afterwards."""
+
+    left: int
+    left_field: Mask
+    right: int
+    right_field: Mask
+    unique: Mask
+    free: bool
+
+    def split(self, env: int) -> list[int]:
+        """Boxes that together hold the points of ``env`` that satisfy the condition."""
+        left, right = env >> self.left & self.left_field, env >> self.right & self.right_field
+        both = left & right & self.unique
+        if not both or (self.free and right & (right - 1)):
+            return [env]
+        if not right & (right - 1):
+            return [env ^ (both << self.left)] if left != both else []
+        out = [env ^ (both << self.left)] if left != both else []
+        cleared = env & ~((self.left_field << self.left) | (self.right_field << self.right))
+        while both:
+            low = both & -both
+            both ^= low
+            out.append(cleared | low << self.left | (right & ~low) << self.right)
+        return out

@@ -45,6 +45,9 @@ MOST_RUNS = 400
 
 JUDGED = "judged"
 
+GIVEN = "the observer is given"
+"""The sender of what leaks; the receiver is its name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -190,7 +193,7 @@ class _Bench:
     def _leaked(self, run: Run) -> Run:
         """Return a run with what leaks of it."""
         given = [
-            Message("the observer is given", datum.name, (datum.name,), run.values[datum.name])
+            Message(GIVEN, datum.name, (datum.name,), run.values[datum.name])
             for power in self.claim.powers if isinstance(power, Leak) and power.owner != "other"
             for datum in power.data if datum.kind != "key" and datum.name in run.values
         ]  # fmt: skip
@@ -336,7 +339,7 @@ class _Context:
 
 
 def _happens(message: Message | None) -> str:
-    return "nothing more is sent" if message is None else f"{message.sender} to {message.receiver}: {_listed(message)}"
+    return "nothing more is sent" if message is None else _sends(message)
 
 
 def _listed(message: Message) -> str:
@@ -383,7 +386,8 @@ def _decided(
     for number, run in open_runs:
         best = _difference(bench, certain, number, run)
         if best is not None and run.sure:
-            return _attack(wanted, run, *best)
+            _, told, seen = best
+            return _attack(wanted, told, seen)
     steps = best[1] if best is not None else ()
     return PossibleDifference(tuple(steps), f"so the two sides of `{wanted.subject}` may look different")
 
@@ -427,9 +431,11 @@ def _difference(
         common = next(
             (i for i, (a, b) in enumerate(zip(*looks, strict=False)) if a != b), min(map(len, looks))
         )  # fmt: skip
-        common = min(common, sum(1 for _ in _same_shape(*pair)))
+        same = sum(1 for _ in _same_shape(*pair))
+        common = min(common, same)
         if best is None or common > best[0]:
-            best = common, [_sends(message) for message in run.messages[:common]], seen
+            # The message that looks different is told as well, if both sides send one there.
+            best = common, [_sends(message) for message in run.messages[: min(common + 1, same)]], seen
     return best
 
 
@@ -441,16 +447,14 @@ def _same_shape(left: Run, right: Run) -> Iterator[None]:
 
 
 def _sends(message: Message) -> str:
+    if message.sender == GIVEN:
+        return f"{GIVEN} {message.receiver}"
     return f"{message.sender} to {message.receiver}: {_listed(message)}"
 
 
-def _attack(wanted: Observational, run: Run, common: int, steps: list[str], seen: tuple[str, str]) -> Attack:
+def _attack(wanted: Observational, steps: list[str], seen: tuple[str, str]) -> Attack:
     """Return the runs that are told apart, message by message up to the one that differs."""
     told = [AttackStep("session", "", line, (), (), ()) for line in steps]
-    if common < len(run.messages):
-        message = run.messages[common]
-        line = f"{message.sender} to {message.receiver}: {_listed(message)}"
-        told.append(AttackStep("session", "", line, (), (), ()))
     left, right = seen
     told.append(AttackStep("attacker", "", left, (), (), (), right=right))
     return Attack(

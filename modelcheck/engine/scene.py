@@ -33,6 +33,12 @@ class Session:
     role: str
     names: tuple[str, ...]
     spotlight: bool = False
+    exposed: bool = False
+    """Whether its fresh values count as the attacker's, which makes the attacker only stronger."""
+
+    def leaf(self, variable: Var) -> str:
+        """Return the leaf for a value that the class creates."""
+        return attacker_leaf(variable.sort) if self.exposed else leaf_name(variable, self.label)
 
 
 @dataclass(frozen=True)
@@ -76,8 +82,8 @@ class Scene:
         for sort, leaf in self.attacker_leaves:
             leaves[sort].append(leaf)
         for session in self.sessions:
-            for variable in fresh_values(self.machines[session.role]):
-                leaves[variable.sort].append(leaf_name(variable, session.label))
+            for variable in () if session.exposed else fresh_values(self.machines[session.role]):
+                leaves[variable.sort].append(session.leaf(variable))
         for family in self.clauses.families.values():
             for names in product(self.names, repeat=family.arity):
                 leaf = self.key_leaf(family.name, names)
@@ -210,13 +216,20 @@ class Scene:
     def program(
         self, goals: Sequence[Goal], forbidden: Mapping[int, tuple[Box, ...]], extra: Sequence[Rule] = ()
     ) -> Program:
-        """Return the program of this scene with goals, steps that do not happen, and the rules of attacker powers."""
+        """Return the program of this scene with goals, steps that do not happen, and the rules of attacker powers.
+
+        Tests that no goal asks about are left out.
+        """
         count = len(self.clauses.rules)
         more = [
             *self._leaks,
             *(self.compile(rule, count + len(self.leaked) + index) for index, rule in enumerate(extra)),
         ]
-        clauses = (*self.base(), *(clause for clause in more if clause is not None))
+        asked = {atom.predicate for goal in goals for atom in goal.body}
+        clauses = (
+            *(clause for clause in self.base() if not clause.last or clause.head.predicate in asked),
+            *(clause for clause in more if clause is not None),
+        )
         columns = tuple(tuple(self.full(sort) for sort in p.columns) for p in self.clauses.predicates)
         return Program(columns, clauses, tuple(goals), dict(forbidden))
 
@@ -247,7 +260,7 @@ class Scene:
             if session.role == predicate.name:
                 named = dict(zip(parameters, session.names, strict=True))
                 columns = [
-                    self.mask(v.sort, [named[v] if v in named else leaf_name(v, session.label)])
+                    self.mask(v.sort, [named[v] if v in named else session.leaf(v)])
                     for v in predicate.variables
                 ]  # fmt: skip
                 yield (self.mask(SESSION, [session.label]), *columns)
@@ -304,9 +317,10 @@ class Scene:
 
     def _made_by(self, label: str, columns: Sequence[str], values: Sequence[str]) -> list[Mask]:
         """Return for each column the mask of the leaf that session class ``label`` makes for the value named there."""
-        created = {v.name: v for v in fresh_values(self.machines[self.by_label[label].role])}
+        session = self.by_label[label]
+        created = {v.name: v for v in fresh_values(self.machines[session.role])}
         return [
-            self.mask(sort, [leaf_name(created[name], label)] if name in created else [])
+            self.mask(sort, [session.leaf(created[name])] if name in created else [])
             for sort, name in zip(columns, values, strict=True)
         ]
 
@@ -316,7 +330,7 @@ class Scene:
         for name, value in zip(machine.role.parameters, session.names, strict=True):
             if name == variable:
                 return value
-        return leaf_name(variable, session.label) if variable in fresh_values(machine) else None
+        return session.leaf(variable) if variable in fresh_values(machine) else None
 
 
 class _Slots:

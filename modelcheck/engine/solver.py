@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from modelcheck.engine.boxes import Budget, Fixpoint, matches, solve
+from modelcheck.engine.boxes import Budget, Fixpoint, reached_goals, solve
 from modelcheck.engine.clauses import Rule
 from modelcheck.engine.horn import Box, Program
 from modelcheck.engine.judged import Case, Forbids
@@ -52,10 +52,7 @@ class Solver:
             program, fixpoint = stages[-1]
         if program.goals != case.goals:
             relations = fixpoint.relations
-            reached = tuple(
-                number for number, goal in enumerate(case.goals)
-                if next(matches(relations, goal, self.budget), None) is not None
-            )  # fmt: skip
+            reached = reached_goals(relations, case.goals, self.budget)
             program, fixpoint = replace(program, goals=case.goals), replace(fixpoint, reached=reached)
             stages = (*stages[:-1], (program, fixpoint))
         return Solved(case, stages, fixpoint.reached[0] if fixpoint.reached else None)

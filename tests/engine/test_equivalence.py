@@ -9,8 +9,9 @@ import pytest
 from modelcheck.engine import equivalence, observations
 from modelcheck.engine.audit import Stage, audit
 from modelcheck.engine.boxes import Budget
-from modelcheck.engine.equivalence import _Bench, decide
+from modelcheck.engine.equivalence import Others, _Bench, decide
 from modelcheck.engine.prover import Proof
+from modelcheck.engine.solver import Solver
 from modelcheck.options import Options
 from modelcheck.pipeline import check_claim
 from modelcheck.protocol.model import Observational
@@ -236,3 +237,20 @@ def test_without_the_attackers_tests_a_name_in_clear_would_be_missed(monkeypatch
     assert isinstance(verdict(anonymous), Attack)
     monkeypatch.setattr(equivalence, "attacker_tests", lambda clauses, exposures: ())
     assert not isinstance(verdict(anonymous, Options(audit=False, vacuity=False)), Attack)
+
+
+def test_sessions_that_the_attacker_could_play_need_not_be_told_apart() -> None:
+    """With their fresh values given away, whatever is excluded stays excluded with the sessions as they are."""
+    text = ESNI.format(bound="(r, g^x)", flight="nonce, server, sign(signing(server), transcript)")
+    (task,) = tasks(text)
+    assert isinstance(task.what.property, Observational)
+    bench = _Bench(task.library.system(task.owner), task.what, task.what.property)
+    sizes = {}
+    ways: tuple[Others, ...] = ("exposed", "all")
+    for others in ways:
+        solved = Solver(Budget(10**8)).solve(bench.case(others=others))
+        assert solved.goal is None
+        sizes[others] = sum(map(len, solved.stages[-1][1].relations.values()))
+    assert sizes["exposed"] < sizes["all"]
+    exposed = [session for session in bench.case(others="exposed").scene.sessions if session.exposed]
+    assert {session.role for session in exposed} == {"Client"}

@@ -71,6 +71,7 @@ def test_one_more_message_is_seen() -> None:
     assert isinstance(found, Attack)
     assert found.steps[-1].text == "nothing more is sent"
     assert found.steps[-1].right == "Server to Client: More"
+    assert [step.text for step in found.steps[:-1]] == ["Client to Server: Hello", "Server to Client: Reply"]
 
 
 def test_what_can_be_guessed_is_seen() -> None:
