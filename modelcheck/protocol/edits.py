@@ -124,7 +124,15 @@ class Editor:
 
     def _add_field(self, target: tree.Name, new: tree.Field) -> None:
         whole = target.text.rpartition(".")[0]
-        self._message(tree.Name(whole, target.span), lambda m: replace(m, fields=(*m.fields, new)))
+
+        def add(message: tree.Message) -> tree.Message:
+            if message.contents:
+                self.found.append(Diagnostic(
+                    rules.EDIT_WITHOUT_TARGET, f"the contents of `{whole}` have no names, so none can be added",
+                    Label(target.span), (), f"replace the message: `replace {whole} {{ ... }}`"))  # fmt: skip
+            return replace(message, fields=(*message.fields, new))
+
+        self._message(tree.Name(whole, target.span), add)
 
     def _drop(self, target: tree.Name) -> None:
         text = target.text

@@ -73,6 +73,12 @@ def test_an_edit_has_a_target() -> None:
     assert codes(text) == ["edit-without-target"]
 
 
+def test_a_field_is_not_added_to_contents_without_names() -> None:
+    flow = "  A creates n: Nonce\n  A -> B: M { n, hash(n) }\n  A accepts\n"
+    text = f"protocol p\n  role A\n  role B\nflow\n{flow}variant q of p\n  add M.more: n\n"
+    assert codes(text) == ["edit-without-target"]
+
+
 def test_cycles() -> None:
     assert codes("variant v of w\n  drop x\nvariant w of v\n  drop x\n") == ["protocol-cycle"]
 
