@@ -1,4 +1,4 @@
-"""Indistinguishability: two systems that differ in one name of the judged session, side by side for any number of sessions.
+"""Indistinguishability: two systems that differ in one name or pick of the judged session, for any number of sessions.
 
 Both systems take the same steps; a difference is something that succeeds on one side only (see
 :mod:`modelcheck.engine.observations`). If none is reachable, no observer tells the systems apart: they are equivalent in
@@ -28,8 +28,8 @@ from modelcheck.engine.spotlight import literals
 from modelcheck.engine.steps import session_literal, session_variable
 from modelcheck.engine.twosides import Executed
 from modelcheck.machines.held import Held, Stance
-from modelcheck.machines.machine import Keep, Recall, Receive, RoleMachine, Send, fresh_values
-from modelcheck.protocol.model import Claim, Dishonest, Leak, Observational, Point
+from modelcheck.machines.machine import Keep, Pick, Recall, Receive, RoleMachine, Send, fresh_values, simple
+from modelcheck.protocol.model import Claim, Dishonest, Leak, Observational, Picked, Point
 from modelcheck.protocol.terms import NAME, App, Const, Key, Var, renamed, sort_of, subterms
 from modelcheck.protocol.theory import DISHONEST
 from modelcheck.verdict import Vacuous
@@ -140,6 +140,17 @@ class _Star:
     machine: RoleMachine
     names: dict[Var, str]
     sides: tuple[str, str]
+    picked: Var | None = None
+    """The variable that differs if it is one that the session picks."""
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """All names of the session, those of both sides for one that differs."""
+        names = (
+            name for value in self.names.values()
+            for name in (self.sides if self.picked is None and value == pair(*self.sides) else (value,))
+        )  # fmt: skip
+        return tuple(dict.fromkeys(names))
 
 
 class _Bench:
@@ -147,13 +158,15 @@ class _Bench:
 
     def __init__(self, system: System, claim: Claim, wanted: Observational) -> None:
         self.claim = claim
-        _refuse(system, claim)
-        if claim.passive not in system.tested:
-            system.tested[claim.passive] = _tested(system, passive=claim.passive)
-        found = system.tested[claim.passive]
+        picked = picked_alike(system, wanted)
+        sort = NAME if picked is None else picked.sort
+        _refuse(system, claim, sort)
+        if (claim.passive, sort) not in system.tested:
+            system.tested[claim.passive, sort] = _tested(system, sort, passive=claim.passive)
+        found = system.tested[claim.passive, sort]
         self.clauses, self.tests, self.goals = found.clauses.copy(), found.tests, found.goals
         self.held = Held(system.protocol, self.clauses.machines)
-        self.star = _star(self.held, claim, wanted)
+        self.star = _star(self.held, claim, wanted, picked)
         if self.clauses.shapes and any(self.clauses.shapes.values()):
             raise Unsupported("values that roles keep for later sessions, where names differ from side to side")
 
@@ -199,9 +212,7 @@ class _Bench:
 
     def _ground_keys(self) -> tuple[Key, ...]:
         """Return the keys that leak, for all names of the judged session that they may belong to."""
-        everybody = tuple(
-            dict.fromkeys((*(n for n in self.star.names.values() if n != self._subject()), *self.star.sides))
-        )
+        everybody = self.star.parties
         found = []
         for power in self.claim.powers:
             for datum in power.data if isinstance(power, Leak) else ():
@@ -248,8 +259,7 @@ class _Bench:
 
     def _scene(self, leaking: Leaking, others: Others) -> tuple[BiScene, tuple[Stretch, ...]]:
         star, clauses = self.star, self.clauses
-        own = (name for name in star.names.values() if name not in (DISHONEST, self._subject()))
-        honest = tuple(dict.fromkeys((*own, *star.sides)))
+        honest = tuple(name for name in star.parties if name != DISHONEST)
         strangers = (OTHER,) if _compares_names(clauses) else ()
         names = tuple(star.names[v] for v in star.machine.role.parameters)
         session = Session(STAR, star.machine.role.name, names, True)
@@ -257,7 +267,10 @@ class _Bench:
         leaked = leak_rules(clauses, now)
         later = self._later()
         sessions = (*self._sessions(summaries(clauses, (*honest, *strangers)), others), session)
-        scene = BiScene(clauses, (*honest, *strangers), frozenset(strangers), sessions, (), leaked, sides=star.sides)
+        scene = BiScene(
+            clauses, (*honest, *strangers), frozenset(strangers), sessions, (), leaked,
+            sides=star.sides, picked=star.picked, judged=STAR,
+        )  # fmt: skip
         return scene, later
 
     def _sessions(self, sessions: Iterable[Session], others: Others) -> Iterator[Session]:
@@ -301,7 +314,7 @@ class _Bench:
     def _more(self, leaking: Leaking) -> Iterator[Given]:
         if leaking == "nothing":
             return
-        mine = tuple(dict.fromkeys((*(n for n in self.star.names.values() if n != self._subject()), *self.star.sides)))
+        mine = self.star.parties
         for family in self.clauses.families.values():
             yield from self._keys(family.name, [mine] * family.arity, f"every key {family.name} of the judged names")
         if leaking == "keys":
@@ -345,11 +358,11 @@ class Tested:
     """For each way to succeed on one side only: the leaves of the test that may differ, the goal, and words for it."""
 
 
-def _tested(system: System, *, passive: bool) -> Tested:
+def _tested(system: System, sort: str, *, passive: bool) -> Tested:
     protocols = system.protocol.with_beside()
     clauses = build(
         system.machines, system.protocol.key_families(), system.protocol.finite_sorts(), (), (),
-        {protocol.name: protocol.paths for protocol in protocols}, passive=passive, hidden=frozenset({NAME}),
+        {protocol.name: protocol.paths for protocol in protocols}, passive=passive, hidden=frozenset({sort}),
     )  # fmt: skip
     tests = (
         *attacker_tests(clauses, list(clauses.exposures)),
@@ -365,6 +378,11 @@ def _tested(system: System, *, passive: bool) -> Tested:
 
 def _one_sided(clauses: ClauseSet, number: int, test: Test) -> Iterator[tuple[tuple[Literal, ...], str]]:
     """Yield the ways in which a test succeeds on one side only, after adding the rules that say when it succeeds."""
+    if not test.pairs:
+        alone = Literal(passed(clauses, number, "left", ()), ())
+        clauses.rule(alone, test.body, test.conditions, Origin("test"))
+        yield (alone,), f"{test.words} on one side only"
+        return
     terms = tuple(dict.fromkeys(term for pair in test.pairs for term in pair))
     names = {term: Var(f"leaf {index}", str(sort_of(term))) for index, term in enumerate(terms)}
     pairs = [(names[supplied], names[expected]) for supplied, expected in test.pairs]
@@ -381,14 +399,14 @@ def _one_sided(clauses: ClauseSet, number: int, test: Test) -> Iterator[tuple[tu
 # ------------------------------------------------------------------------------------------------ what is covered
 
 
-def _star(held: Held, claim: Claim, wanted: Observational) -> _Star:
-    """Return the judged session; raise :class:`Unsupported` unless the subject is a name that it starts from."""
+def _star(held: Held, claim: Claim, wanted: Observational, picked: Var | None) -> _Star:
+    """Return the judged session; raise :class:`Unsupported` unless the subject is ``picked`` or a name that it starts from."""
     machine = held.machines[wanted.role]
     parameters = machine.role.parameters
     left, right = (_label(side) for side in wanted.sides)
     if left == right:
         raise Unsupported("two sides that are the same name")
-    subject = next((v for v in parameters if v.name == wanted.subject.name and wanted.subject.kind == "value"), None)
+    subject = next((v for v in parameters if v.name == wanted.subject.name and wanted.subject.kind == "value"), picked)
     if subject is None:
         raise Unsupported(f"sides that differ in `{wanted.subject}`, which is no name that {wanted.role} starts from")
     dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
@@ -400,6 +418,8 @@ def _star(held: Held, claim: Claim, wanted: Observational) -> _Star:
     for variable in parameters:
         name = f"the {variable.name}"
         names[variable] = DISHONEST if variable.name in dishonest else name
+    if picked is not None:
+        return _Star(machine, names, wanted.sides, picked)
     names[subject] = pair(left, right)
     return _Star(machine, names, (left, right))
 
@@ -408,8 +428,32 @@ def _label(side: str) -> str:
     return f"{side} (honest)" if side in (DISHONEST, OTHER) else side
 
 
-def _refuse(system: System, claim: Claim) -> None:
-    """Raise :class:`Unsupported` for what the comparison of two systems does not cover."""
+def picked_alike(system: System, wanted: Observational) -> Var | None:
+    """Return the variable that the judged role picks as the subject, if both sides of it lead to messages of one form.
+
+    None if the subject is no pick of that role, if it is taken from a set, or if a side of it has a way of its own.
+    """
+    machine = next(machine for machine in system.machines if machine.role.name == wanted.role)
+    having = [path for path in system.protocol.paths if wanted.subject.name in path.values]
+    events = [
+        event for path in having for event in path.events
+        if isinstance(event, Picked) and event.role == simple(wanted.role)
+        and event.variable is path.values[wanted.subject.name]
+    ]  # fmt: skip
+    if wanted.word != "indistinguishable" or wanted.subject.kind != "value" or not events or len(events) < len(having):
+        return None
+    subjects = {event.variable for event in events if isinstance(event.variable, Var)}
+    fixed = {event.variable.value for event in events if isinstance(event.variable, Const)}
+    steps = [s.step for s in machine.states if isinstance(s.step, Pick) and s.step.value in subjects]
+    if len(subjects) != 1 or fixed & {*wanted.sides} or any(step.rule != "any" for step in steps):
+        return None
+    if any(step.allowed is not None and not {*wanted.sides} <= {*step.allowed} for step in steps):
+        return None
+    return subjects.pop()
+
+
+def _refuse(system: System, claim: Claim, sort: str) -> None:
+    """Raise :class:`Unsupported` for what the comparison of two systems that differ in a sort does not cover."""
     if claim.premise is not None:
         raise Unsupported("a premise of a claim of indistinguishability")
     for power in claim.powers:
@@ -418,7 +462,7 @@ def _refuse(system: System, claim: Claim) -> None:
         if isinstance(power, Leak) and any(datum.kind != "key" or datum.owner for datum in power.data):
             raise Unsupported("leaks of session values where names differ from side to side")
     for family in system.protocol.key_families().values():
-        if family.sort in ("Exponent", "OprfKey", "Blind") and family.arity:
+        if sort == NAME and family.sort in ("Exponent", "OprfKey", "Blind") and family.arity:
             raise Unsupported(f"keys of sort {family.sort} that names select, where names differ from side to side")
     for protocol in system.protocol.with_beside():
         if any(path.reordered for path in protocol.paths):
