@@ -24,6 +24,7 @@ from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.lengths import decide_lengths, length_assumptions
 from modelcheck.engine.narrate import Narrator
 from modelcheck.engine.observer import decide_observed, starts_with
+from modelcheck.engine.probing import probed
 from modelcheck.engine.prover import Proof, System, honest_paths, idle_protocol, paths_to, prove, reaches_point
 from modelcheck.engine.solver import Solved, Solver
 from modelcheck.engine.twosides import spelled
@@ -327,7 +328,21 @@ def _picks_observed(
         else:
             if not claim.passive or isinstance(result, Proof):
                 return _compared(system, claim, wanted, budget, result)
-    return decide_observed(system, claim, wanted, vacuity=options.vacuity)
+    try:
+        return decide_observed(system, claim, wanted, vacuity=options.vacuity)
+    except Unsupported:
+        found = None if claim.passive else _probed(system, claim, wanted)
+        if found is None:
+            raise
+        return found
+
+
+def _probed(system: System, claim: Claim, wanted: Observational) -> Attack | None:
+    """Return what an attacker who sends messages sees of a pick, None if nothing is found or the search does not cover it."""
+    try:
+        return probed(system, claim, wanted)
+    except Unsupported:
+        return None
 
 
 def _compared(

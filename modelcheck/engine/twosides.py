@@ -229,7 +229,7 @@ def _built(left: Term, parts: tuple[Term, ...], recipe: Recipe | None) -> Term:
     bound: dict[Var, Term] = {}
     if not all(match(need, part, bound) for need, part in zip(recipe.needs, parts, strict=True)):
         return App(f"rubbish from {left.function}", parts)
-    return _ground(recipe.gives, bound, ())
+    return ground(recipe.gives, bound, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +302,7 @@ class _Run:
     def _ground(self, term: Term, values: Mapping[Var, Term]) -> Term:
         """Return a term with values put in, the index of a key in one order if its order is irrelevant."""
         unordered = {name for name, family in self.families.items() if family.kind == "unordered"}
-        return _ground(term, values, unordered)
+        return ground(term, values, unordered)
 
     def _start(self, start: Start) -> None:
         machine = self.machines[start.role]
@@ -374,7 +374,7 @@ class _Run:
                 session.left[variable] = values[variable]
         message = self._ground(pattern, session.left)
         for other in self._look().beside(message):
-            bound = _fit(self._ground(pattern, session.right), other, {})
+            bound = fit(self._ground(pattern, session.right), other, {})
             if bound is None:
                 raise Different((f"{session.machine.role.name} goes on with the message",), ("there it does not",))
             session.right |= bound
@@ -439,7 +439,7 @@ class _Run:
         for message in _fillings(supplied, seen):
             for other in seen.beside(message):
                 fits = [
-                    _fit(self._ground(last.expected, values), delivered, {}) is not None
+                    fit(self._ground(last.expected, values), delivered, {}) is not None
                     for values, delivered in ((session.left, message), (session.right, other))
                 ]
                 if fits[0] != fits[1]:
@@ -457,17 +457,17 @@ def _fillings(term: Term, seen: Seen) -> Iterator[Term]:
         for parts in combinations(*(tuple(_fillings(part, seen)) for part in term.arguments)):
             yield App(term.function, parts)
     else:
-        yield from (left for left, _ in list(seen.pairs) if term is not ANYTHING and _fit(term, left, {}) is not None)
-        yield _filled(term)
+        yield from (left for left, _ in list(seen.pairs) if term is not ANYTHING and fit(term, left, {}) is not None)
+        yield filled(term)
 
 
-def _filled(term: Term) -> Term:
+def filled(term: Term) -> Term:
     if term is ANYTHING:
         return Const(ATTACKER, "Opaque")
-    return App(term.function, tuple(map(_filled, term.arguments))) if isinstance(term, App) else term
+    return App(term.function, tuple(map(filled, term.arguments))) if isinstance(term, App) else term
 
 
-def _ground(term: Term, values: Mapping[Var, Term], unordered: Collection[str]) -> Term:
+def ground(term: Term, values: Mapping[Var, Term], unordered: Collection[str]) -> Term:
     """Return a term with values put in, exponents of shared secrets and ``unordered`` names of keys in one order."""
     done: dict[Term, Term] = {}
 
@@ -484,14 +484,17 @@ def _ground(term: Term, values: Mapping[Var, Term], unordered: Collection[str]) 
     return go(replace(term, values))
 
 
-def _fit(expected: Term, found: Term, bound: dict[Var, Term]) -> dict[Var, Term] | None:
-    """Return what the variables of a pattern are in a message, None if the message does not have that shape."""
+def fit(expected: Term, found: Term, bound: dict[Var, Term]) -> dict[Var, Term] | None:
+    """Return what the variables of a pattern are in a message, None if the message does not have that shape.
+
+    Opaque values may be anything: a role cannot look into them.
+    """
     if expected is ANYTHING or expected is found:
         return bound
     if isinstance(expected, Var):
         if expected in bound:
             return bound if bound[expected] is found else None
-        return {**bound, expected: found} if sort_of(found) == expected.sort else None
+        return {**bound, expected: found} if expected.sort in (sort_of(found), "Opaque") else None
     if not isinstance(expected, App | Key) or type(expected) is not type(found) or not isinstance(found, App | Key):
         return None
     if expected.fields[0] != found.fields[0] or len(expected.arguments) != len(found.arguments):
@@ -500,7 +503,7 @@ def _fit(expected: Term, found: Term, bound: dict[Var, Term]) -> dict[Var, Term]
     for order in orders:
         result: dict[Var, Term] | None = bound
         for one, other in zip(expected.arguments, order, strict=True):
-            result = _fit(one, other, result) if result is not None else None
+            result = fit(one, other, result) if result is not None else None
         if result is not None:
             return result
     return None
