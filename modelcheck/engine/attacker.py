@@ -241,10 +241,11 @@ def _expose(
     body += [literal for need in needs for literal in clauses.knows(need)]
     session = session_literal(clauses, machine)
     fixed = fixed_values(machine)
-    used = {v for literal in (head, *body) for argument in literal.arguments for v in argument.variables}
+    conditions = [Condition(c.test, substitute(c.left, mapping), None, c.values) for c in exposure.conditions]
+    terms = (*(argument for literal in (head, *body) for argument in literal.arguments), *(c.left for c in conditions))
+    used = {v for term in terms for v in term.variables}
     if any(variable in used or variable in mapping for variable in fixed):
         body.append(Literal(session.predicate, tuple(substitute(a, mapping) for a in session.arguments)))
-    conditions = [Condition(c.test, substitute(c.left, mapping), None, c.values) for c in exposure.conditions]
     origin = Origin("expose", machine.role.name, exposure.state, exposure.sent, exposure.term, exposure.needs)
     clauses.rule(head, body, conditions, origin)
 

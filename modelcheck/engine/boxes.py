@@ -391,8 +391,7 @@ class _Solver:
             for offset, full in rule.repeated:
                 envs = [part for env in envs for part in _single_values(env, offset, full)]
         relation, moves = self.relations[rule.head], rule.head_moves
-        for env in envs:
-            packed = moves.apply(env)
+        for packed in dict.fromkeys(map(moves.apply, envs)):
             if relation.forbidden:
                 for part in _subtract(packed, relation.forbidden, relation.layout):
                     self.insert(relation, part, rule.index)
