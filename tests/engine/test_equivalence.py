@@ -169,7 +169,6 @@ def test_who_may_write_on_an_authentic_channel_is_a_difference() -> None:
             "sides that differ in `n`, which Client neither starts from nor picks",
         ),
         (("at Client\n", "at Client despite weak hash\n"), "weak primitives"),
-        (("at Client\n", "at Client despite leak of n of other sessions\n"), "leaks of session values"),
         (("{ B1, B2 }", "{ B1, B1 }"), "two sides that are the same name"),
         (("at Client\n", "at Client despite dishonest server\n"), "a judged name that is the attacker's"),
     ],
