@@ -17,7 +17,7 @@ from modelcheck.engine.audit import BudgetSpent, Stage, audit
 from modelcheck.engine.boxes import Budget, BudgetExceeded, TimeExceeded
 from modelcheck.engine.claim_scope import findings
 from modelcheck.engine.derivation import explain
-from modelcheck.engine.equivalence import Shown, assumptions, decide, words_of
+from modelcheck.engine.equivalence import Shown, assumptions, decide, picked_alike, words_of
 from modelcheck.engine.evidence import BadEvidence, Certificate, certificate, dump, load
 from modelcheck.engine.guessing import Untested
 from modelcheck.engine.judged import Unsupported
@@ -304,11 +304,36 @@ def _observed(
                 return PossibleDifference(*_told(system, claim, found.solved, budget))
             return found
         if wanted.word == "indistinguishable" and not starts_with(system, wanted):
-            return decide_observed(system, claim, wanted, vacuity=options.vacuity)
+            return _picks_observed(system, claim, wanted, budget, options)
         wanted = as_comparison(wanted) if wanted.word == "unlinkable" else wanted
         result = decide(system, claim, wanted, budget, vacuity=options.vacuity)
     except Unsupported as unsupported:
         return NotSupported(str(unsupported))
+    return _compared(system, claim, wanted, budget, result)
+
+
+def _picks_observed(
+    system: System, claim: Claim, wanted: Observational, budget: Budget, options: Options
+) -> Proof | Verdict:  # fmt: skip
+    """Return the verdict on two picks: side by side if messages keep their form, else, or to see more, run by run.
+
+    An observer of whole runs may fail to see what roles that compare side by side show.
+    """
+    if picked_alike(system, wanted) is not None:
+        try:
+            result = decide(system, claim, wanted, budget, vacuity=options.vacuity)
+        except Unsupported:
+            pass
+        else:
+            if not claim.passive or isinstance(result, Proof):
+                return _compared(system, claim, wanted, budget, result)
+    return decide_observed(system, claim, wanted, vacuity=options.vacuity)
+
+
+def _compared(
+    system: System, claim: Claim, wanted: Observational, budget: Budget, result: Proof | Shown | Vacuous
+) -> Proof | Verdict:  # fmt: skip
+    """Return the verdict that a comparison of two systems comes to; a difference is an attack if it was executed."""
     if not isinstance(result, Shown):
         return result
     if result.seen is None and claim.passive:

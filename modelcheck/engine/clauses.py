@@ -44,7 +44,7 @@ ATTACKER = "attacker"
 class Predicate:
     """A predicate: its kind, what it is about, and the sorts of its columns."""
 
-    kind: OneOf["state", "session", "known", "family", "part", "choice", "certified", "side", "tested"]
+    kind: OneOf["state", "session", "known", "family", "part", "choice", "certified", "side", "tested", "picked"]
     name: str
     columns: tuple[str, ...]
     variables: tuple[Var, ...] = ()
@@ -65,10 +65,11 @@ class Literal:
 class Condition:
     """A condition on one leaf, or on two for ``differ``.
 
-    ``among``: one of ``values``; ``public``: a leaf the attacker makes; ``honest``, ``dishonest``: a name.
+    ``among``: one of ``values``; ``straddles``: one of them in one of two systems side by side, in the other none;
+    ``public``: a leaf the attacker makes; ``honest``, ``dishonest``: a name.
     """
 
-    test: OneOf["among", "public", "honest", "dishonest", "differ"]
+    test: OneOf["among", "straddles", "public", "honest", "dishonest", "differ"]
     left: Term
     right: Term | None = None
     values: tuple[str, ...] = ()

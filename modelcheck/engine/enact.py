@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, product
 
-from modelcheck.engine.bileaves import on_side, test_number
+from modelcheck.engine.bileaves import BiScene, on_side, test_number
 from modelcheck.engine.clauses import SESSION, Predicate, Rule
 from modelcheck.engine.derivation import Derivation, Step
 from modelcheck.engine.observations import Test
@@ -19,9 +19,13 @@ from modelcheck.engine.solver import Solved
 from modelcheck.engine.steps import session_variable
 from modelcheck.engine.twosides import ATTACKER, Delivery, Executed, Leaked, Move, NotExecuted, Script, Start, execute
 from modelcheck.protocol.terms import NAME, Const, Key, Term, Var
+from modelcheck.protocol.terms import replace as put
 
 MOST_CHOICES = 64
 """Ways to say which session made which value that are tried."""
+
+MOST_SHORTENED = 8
+"""How many of those are tried without the moves that cannot be made."""
 
 Leaf = tuple[str, str]
 """A sort and a value of its domain."""
@@ -51,16 +55,35 @@ def enacted(
     """
     scene = solved.case.scene
     staged = staging(scene, derivation)
-    families = scene.clauses.families
+    failed: list[tuple[Script, int]] = []
     for chosen in islice(choices(staged), MOST_CHOICES):
         starts, moves, last = _script(solved, derivation, tests, staged, chosen)
         values = tuple(leaks((start.session, scene.by_label[label]) for start, label in starts))
         script = replace(base, starts=tuple(start for start, _ in starts), moves=moves, last=last, values=values)
         try:
-            return execute(scene.machines, families, script)
-        except NotExecuted:
-            continue
-    return None
+            return execute(scene.machines, scene.clauses.families, script)
+        except NotExecuted as problem:
+            if problem.move is not None:
+                failed.append((script, problem.move))
+    found = (_without(scene, script, move) for script, move in failed[:MOST_SHORTENED])
+    return next((one for one in found if one is not None), None)
+
+
+def _without(scene: Scene, script: Script, move: int) -> Executed | None:
+    """Return a script executed without the moves that cannot be made, None if nothing differs then.
+
+    A derivation may tell several pasts of one session, and what one of them gives may be had without it.
+    """
+    while True:
+        stuck = script.moves[move].session
+        left = (*script.moves[:move], *(one for one in script.moves[move:] if one.session != stuck))
+        script = replace(script, moves=left)
+        try:
+            return execute(scene.machines, scene.clauses.families, script)
+        except NotExecuted as problem:
+            if problem.move is None:
+                return None
+            move = problem.move
 
 
 def staging(scene: Scene, derivation: Derivation) -> Staged:
@@ -140,16 +163,19 @@ def _script(
         for session, state, leaves in staged.moves
     )
     starts = dict(staged.starts)
-    last = _delivery(solved, derivation, tests, staged, starts, chosen)
-    names = {
-        label: tuple((on_side(n, "left"), on_side(n, "right")) for n in scene.by_label[label].names)
-        for label in starts.values()
-    }
-    return (
-        tuple((Start(session, scene.by_label[label].role, names[label]), label) for session, label in starts.items()),
-        moves,
-        last,
-    )
+    last = _last(solved, derivation, tests, staged, starts, chosen)
+    if isinstance(last, Move):
+        moves, last = (*moves, last), None
+    begun = tuple(
+        (
+            Start(session, scene.by_label[label].role,
+                  tuple((on_side(n, "left"), on_side(n, "right")) for n in scene.by_label[label].names),
+                  scene.picks(label) if isinstance(scene, BiScene) else ()),
+            label,
+        )
+        for session, label in starts.items()
+    )  # fmt: skip
+    return begun, moves, last
 
 
 def _ground(leaf: Leaf, chosen: Mapping[str, str]) -> Term:
@@ -167,16 +193,16 @@ def _ground(leaf: Leaf, chosen: Mapping[str, str]) -> Term:
     return Const(left, sort)
 
 
-def _delivery(
+def _last(
     solved: Solved, derivation: Derivation, tests: Sequence[Test], staged: Staged, starts: dict[str, str],
     chosen: Mapping[str, str],
-) -> Delivery | None:  # fmt: skip
-    """Return the message that a role takes on one side only, None if the difference is the attacker's."""
+) -> Delivery | Move | None:  # fmt: skip
+    """Return the message or the way that a role takes on one side only, None if the difference is the attacker's."""
     scene = solved.case.scene
     made = derivation.steps[derivation.premises[0]]
     predicate = scene.clauses.predicates[made.predicate]
     test = tests[test_number(predicate)]
-    if test.message is None or made.clause is None:
+    if (test.message is None and test.attempt is None) or made.clause is None:
         return None
     rule = scene.clauses.rules[solved.stages[made.stage][0].clauses[made.clause].origin]
     leaves = _leaves_of(scene, rule, derivation, made)
@@ -186,8 +212,13 @@ def _delivery(
     state = staged.moved[before[0]][1] if before else 0
     if not before:
         starts[session] = label
-    supplied, expected = test.message
     values = {variable: _ground(leaf, chosen) for variable, leaf in leaves.items() if variable.sort != SESSION}
+    if test.attempt is not None:
+        found = {variable: put(term, values) for variable, term in test.attempt.values}
+        known = {variable: term for variable, term in found.items() if not term.variables}
+        return Move(session, test.attempt.state, known)
+    assert test.message is not None
+    supplied, expected = test.message
     return Delivery(session, state, expected, supplied, values)
 
 

@@ -1,4 +1,4 @@
-"""Indistinguishability: two systems that differ in one name of the judged session, side by side for any number of sessions.
+"""Indistinguishability: two systems that differ in one name or pick of the judged session, for any number of sessions.
 
 Both systems take the same steps; a difference is something that succeeds on one side only (see
 :mod:`modelcheck.engine.observations`). If none is reachable, no observer tells the systems apart: they are equivalent in
@@ -29,8 +29,8 @@ from modelcheck.engine.spotlight import literals
 from modelcheck.engine.steps import session_literal, session_variable
 from modelcheck.engine.twosides import Executed, Script
 from modelcheck.machines.held import Held, Stance
-from modelcheck.machines.machine import Keep, Recall, Receive, RoleMachine, Send, fresh_values
-from modelcheck.protocol.model import Claim, Datum, Dishonest, Leak, Observational, Point
+from modelcheck.machines.machine import Keep, Pick, Recall, Receive, RoleMachine, Send, fresh_values, simple
+from modelcheck.protocol.model import Claim, Datum, Dishonest, Leak, Observational, Picked, Point
 from modelcheck.protocol.terms import NAME, App, Const, Key, Var, renamed, sort_of, subterms
 from modelcheck.protocol.theory import DISHONEST
 from modelcheck.verdict import Vacuous
@@ -148,6 +148,17 @@ class _Star:
     machine: RoleMachine
     names: dict[Var, str]
     sides: tuple[str, str]
+    picked: Var | None = None
+    """The variable that differs if it is one that the session picks."""
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """All names of the session, those of both sides for one that differs."""
+        names = (
+            name for value in self.names.values()
+            for name in (self.sides if self.picked is None and value == pair(*self.sides) else (value,))
+        )  # fmt: skip
+        return tuple(dict.fromkeys(names))
 
 
 class _Bench:
@@ -155,15 +166,17 @@ class _Bench:
 
     def __init__(self, system: System, claim: Claim, wanted: Observational) -> None:
         self.claim = claim
-        _refuse(system, claim)
-        if claim.passive not in system.tested:
-            system.tested[claim.passive] = _tested(system, passive=claim.passive)
-        found = system.tested[claim.passive]
+        picked = picked_alike(system, wanted)
+        sort = NAME if picked is None else picked.sort
+        _refuse(system, claim, sort)
+        if (claim.passive, sort) not in system.tested:
+            system.tested[claim.passive, sort] = _tested(system, sort, passive=claim.passive)
+        found = system.tested[claim.passive, sort]
         self.clauses = found.clauses.copy()
         self.held = Held(system.protocol, self.clauses.machines)
-        self.star = _star(self.held, claim, wanted)
+        self.star = _star(self.held, claim, wanted, picked)
         self.strangers = (OTHER,) if _compares_names(self.clauses) else ()
-        self.honest = (*(name for name in self._everybody() if name != DISHONEST), *self.strangers)
+        self.honest = (*(name for name in self.star.parties if name != DISHONEST), *self.strangers)
         self.leaks = SessionLeaks(
             self.clauses, self.held, claim, self.star.names, self._subject(), self.star.machine, self.honest
         )
@@ -225,7 +238,7 @@ class _Bench:
         found = []
         for datum in (datum for power, datum in self._keys_lost() if (power.after is not None) == later):
             family = self.clauses.families[datum.name]
-            choices = [self._named(name) or self._everybody() for name in datum.arguments or ("",) * family.arity]
+            choices = [self._named(name) or self.star.parties for name in datum.arguments or ("",) * family.arity]
             for names in product(*choices):
                 found.append(Key(family.name, family.sort, tuple(Const(name, NAME) for name in names)))
         return tuple(found)
@@ -233,11 +246,6 @@ class _Bench:
     def _keys_lost(self) -> Iterator[tuple[Leak, Datum]]:
         for power in (power for power in self.claim.powers if isinstance(power, Leak)):
             yield from ((power, datum) for datum in power.data if datum.kind == "key")
-
-    def _everybody(self) -> tuple[str, ...]:
-        """Return the names of the judged session, on either side, that are honest or the attacker's."""
-        own = (name for name in self.star.names.values() if name != self._subject())
-        return tuple(dict.fromkeys((*own, *self.star.sides)))
 
     def ends(self) -> Iterator[Stance]:
         """Yield where the judged session's ways end, also those that no honest partner leads it."""
@@ -282,7 +290,10 @@ class _Bench:
         leaked = leak_rules(clauses, now)
         later = self._later()
         sessions = (*self._sessions(summaries(clauses, self.honest), others), session, *self.leaks.partners)
-        scene = BiScene(clauses, self.honest, frozenset(self.strangers), sessions, (), leaked, sides=star.sides)
+        scene = BiScene(
+            clauses, self.honest, frozenset(self.strangers), sessions, (), leaked,
+            sides=star.sides, picked=star.picked, judged=STAR,
+        )  # fmt: skip
         return scene, later
 
     def _sessions(self, sessions: Iterable[Session], others: Others) -> Iterator[Session]:
@@ -324,7 +335,7 @@ class _Bench:
     def _more(self, leaking: Leaking) -> Iterator[Given]:
         if leaking == "nothing":
             return
-        mine = self._everybody()
+        mine = self.star.parties
         for family in self.clauses.families.values():
             yield from self._keys(family.name, [mine] * family.arity, f"every key {family.name} of the judged names")
         if leaking == "keys":
@@ -398,11 +409,11 @@ class Tested:
         return tuple(tests), tuple(goals)
 
 
-def _tested(system: System, *, passive: bool) -> Tested:
+def _tested(system: System, sort: str, *, passive: bool) -> Tested:
     protocols = system.protocol.with_beside()
     clauses = build(
         system.machines, system.protocol.key_families(), system.protocol.finite_sorts(), (), (),
-        {protocol.name: protocol.paths for protocol in protocols}, passive=passive, hidden=frozenset({NAME}),
+        {protocol.name: protocol.paths for protocol in protocols}, passive=passive, hidden=frozenset({sort}),
     )  # fmt: skip
     tests = (
         *attacker_tests(clauses, list(clauses.exposures)),
@@ -418,6 +429,11 @@ def _tested(system: System, *, passive: bool) -> Tested:
 
 def _one_sided(clauses: ClauseSet, number: int, test: Test) -> Iterator[tuple[tuple[Literal, ...], str]]:
     """Yield the ways in which a test succeeds on one side only, after adding the rules that say when it succeeds."""
+    if not test.pairs:
+        alone = Literal(passed(clauses, number, "left", ()), ())
+        clauses.rule(alone, test.body, test.conditions, Origin("test"))
+        yield (alone,), f"{test.words} on one side only"
+        return
     terms = tuple(dict.fromkeys(term for pair in test.pairs for term in pair))
     names = {term: Var(f"leaf {index}", str(sort_of(term))) for index, term in enumerate(terms)}
     pairs = [(names[supplied], names[expected]) for supplied, expected in test.pairs]
@@ -434,14 +450,14 @@ def _one_sided(clauses: ClauseSet, number: int, test: Test) -> Iterator[tuple[tu
 # ------------------------------------------------------------------------------------------------ what is covered
 
 
-def _star(held: Held, claim: Claim, wanted: Observational) -> _Star:
-    """Return the judged session; raise :class:`Unsupported` unless the subject is a name that it starts from."""
+def _star(held: Held, claim: Claim, wanted: Observational, picked: Var | None) -> _Star:
+    """Return the judged session; raise :class:`Unsupported` unless the subject is ``picked`` or a name that it starts from."""
     machine = held.machines[wanted.role]
     parameters = machine.role.parameters
     left, right = (_label(side) for side in wanted.sides)
     if left == right:
         raise Unsupported("two sides that are the same name")
-    subject = next((v for v in parameters if v.name == wanted.subject.name and wanted.subject.kind == "value"), None)
+    subject = next((v for v in parameters if v.name == wanted.subject.name and wanted.subject.kind == "value"), picked)
     if subject is None:
         raise Unsupported(f"sides that differ in `{wanted.subject}`, which is no name that {wanted.role} starts from")
     dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
@@ -453,6 +469,8 @@ def _star(held: Held, claim: Claim, wanted: Observational) -> _Star:
     for variable in parameters:
         name = f"the {variable.name}"
         names[variable] = DISHONEST if variable.name in dishonest else name
+    if picked is not None:
+        return _Star(machine, names, wanted.sides, picked)
     names[subject] = pair(left, right)
     return _Star(machine, names, (left, right))
 
@@ -461,15 +479,39 @@ def _label(side: str) -> str:
     return f"{side} (honest)" if side in (DISHONEST, OTHER) else side
 
 
-def _refuse(system: System, claim: Claim) -> None:
-    """Raise :class:`Unsupported` for what the comparison of two systems does not cover."""
+def picked_alike(system: System, wanted: Observational) -> Var | None:
+    """Return the variable that the judged role picks as the subject, if both sides of it lead to messages of one form.
+
+    None if the subject is no pick of that role, if it is taken from a set, or if a side of it has a way of its own.
+    """
+    machine = next(machine for machine in system.machines if machine.role.name == wanted.role)
+    having = [path for path in system.protocol.paths if wanted.subject.name in path.values]
+    events = [
+        event for path in having for event in path.events
+        if isinstance(event, Picked) and event.role == simple(wanted.role)
+        and event.variable is path.values[wanted.subject.name]
+    ]  # fmt: skip
+    if wanted.word != "indistinguishable" or wanted.subject.kind != "value" or not events or len(events) < len(having):
+        return None
+    subjects = {event.variable for event in events if isinstance(event.variable, Var)}
+    fixed = {event.variable.value for event in events if isinstance(event.variable, Const)}
+    steps = [s.step for s in machine.states if isinstance(s.step, Pick) and s.step.value in subjects]
+    if len(subjects) != 1 or fixed & {*wanted.sides} or any(step.rule != "any" for step in steps):
+        return None
+    if any(step.allowed is not None and not {*wanted.sides} <= {*step.allowed} for step in steps):
+        return None
+    return subjects.pop()
+
+
+def _refuse(system: System, claim: Claim, sort: str) -> None:
+    """Raise :class:`Unsupported` for what the comparison of two systems that differ in a sort does not cover."""
     if claim.premise is not None:
         raise Unsupported("a premise of a claim of indistinguishability")
     for power in claim.powers:
         if not isinstance(power, Leak | Dishonest):
             raise Unsupported("weak primitives where names differ from side to side")
     for family in system.protocol.key_families().values():
-        if family.sort in ("Exponent", "OprfKey", "Blind") and family.arity:
+        if sort == NAME and family.sort in ("Exponent", "OprfKey", "Blind") and family.arity:
             raise Unsupported(f"keys of sort {family.sort} that names select, where names differ from side to side")
     for protocol in system.protocol.with_beside():
         if any(path.reordered for path in protocol.paths):

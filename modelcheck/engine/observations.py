@@ -4,14 +4,15 @@ Both systems take the same steps as long as nobody sees a difference. A role mak
 message is written, outer parts before inner ones, and which check fails is seen: that is the strongest reading. So a
 difference is reached if the attacker can supply something that passes the first checks on one side and not on the other,
 whatever the parts are that come later. The attacker itself compares what it was given with what it can build, and tries
-keys. Terms have the same shape on both sides; only leaves of *split* sorts (names, long-term keys) can differ, so a
-supplied term is the expected one with a leaf of its own at each occurrence of those.
+keys. Terms have the same shape on both sides; only leaves of *split* sorts (names and long-term keys, or the sort of a
+pick) can differ, so a supplied term is the expected one with a leaf of its own at each occurrence of those.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Exposure, Literal
 from modelcheck.engine.judged import Unsupported
@@ -20,7 +21,20 @@ from modelcheck.engine.steps import Draft, arrival, extended, session_literal, s
 from modelcheck.machines.blocks import Block
 from modelcheck.machines.machine import Guard, Receive, RoleMachine, Step, fixed_values
 from modelcheck.machines.view import fill
-from modelcheck.protocol.terms import ANYTHING, NAME, App, Key, Term, Var, show, sort_of, substitute, unify
+from modelcheck.protocol.terms import (
+    ANYTHING,
+    NAME,
+    App,
+    Const,
+    Key,
+    Term,
+    Var,
+    show,
+    sort_of,
+    substitute,
+    subterms,
+    unify,
+)
 from modelcheck.protocol.theory import OPENINGS, is_data, match
 
 LARGEST = 4000
@@ -34,7 +48,8 @@ Pair = tuple[Term, Term]
 class Test:
     """Something that is seen: it succeeds on the sides on which all ``pairs`` are equal, whenever ``body`` holds.
 
-    Both sides must fare alike. Earlier tests say so for the pairs before ``start``.
+    Both sides must fare alike. Earlier tests say so for the pairs before ``start``. Without pairs it is a comparison with
+    constants whose ``conditions`` say that it succeeds on one side only.
     """
 
     words: str
@@ -42,18 +57,31 @@ class Test:
     conditions: tuple[Condition, ...]
     pairs: tuple[Pair, ...]
     start: int = 0
+    mapping: Mapping[Var, Term] = field(default_factory=dict)
+    """What the role's variables are replaced by in the body."""
     message: tuple[Term, Term] | None = None
     """For a message that a role receives from the network: what is supplied, and what the role expects so far."""
+    attempt: Attempt | None = None
+    """For a comparison that a role makes by itself: what it does meanwhile."""
     place: tuple[str, int] | None = None
     """For a test of a role: the role, and the cut state in which it still is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A role on its way to a state, with what its variables then are."""
+
+    state: int
+    values: tuple[tuple[Var, Term], ...]
 
 
 # ------------------------------------------------------------------------------------------------ supplied terms
 
 
 def split_sorts(clauses: ClauseSet) -> frozenset[str]:
-    """Return the sorts whose leaves can differ from side to side: names, and the keys that names select."""
-    return frozenset({NAME, *(family.sort for family in clauses.families.values() if family.arity)})
+    """Return the sorts whose leaves can differ from side to side: that of the subject, and the keys that names select."""
+    keys = (family.sort for family in clauses.families.values() if family.arity) if NAME in clauses.hidden else ()
+    return frozenset({*clauses.hidden, *keys})
 
 
 class _Supply:
@@ -65,13 +93,16 @@ class _Supply:
         self.split = split_sorts(clauses)
         self.seen = None if bound is None else set(bound)
         self.pairs: list[Pair] = []
+        self.alike: dict[Term, bool] = {}
 
     def term(self, expected: Term) -> Term:
         """Return the supplied term; ``pairs`` gains its leaves with what is expected there."""
-        if not any(variable.sort in self.split for variable in expected.variables):
+        if self._is_alike(expected):
             self._see(expected.variables)
             return expected
         match expected:
+            case Const():
+                return self._leaf(expected)
             case Var():
                 if self.seen is not None and expected not in self.seen:
                     self.seen.add(expected)
@@ -82,7 +113,19 @@ class _Supply:
             case App(function, arguments):
                 return App(function, tuple(self.term(argument) for argument in arguments))
             case _:
-                return expected
+                assert_never(expected)
+
+    def _is_alike(self, term: Term) -> bool:
+        """Return whether a term has no leaf that can differ."""
+        if term not in self.alike:
+            match term:
+                case App(_, arguments):
+                    self.alike[term] = all(map(self._is_alike, arguments))
+                case Key(arguments=arguments) if NAME in self.split:
+                    self.alike[term] = not arguments
+                case _:
+                    self.alike[term] = str(sort_of(term)) not in self.split
+        return self.alike[term]
 
     def _see(self, variables: Iterable[Var]) -> None:
         if self.seen is not None:
@@ -191,9 +234,15 @@ def role_tests(clauses: ClauseSet, block: Block) -> Iterator[Test]:
     for step in block.steps:
         for draft in drafts:
             for test in _step_tests(clauses, machine, draft, step, bound):
-                yield replace(test, place=(machine.role.name, block.start))
+                attempt = _attempt(block, test) if isinstance(step, Guard) else None
+                yield replace(test, attempt=attempt, place=(machine.role.name, block.start))
         drafts = [longer for draft in drafts for longer in extended(clauses, machine, draft, step)]
         bound.update(_variables(step))
+
+
+def _attempt(block: Block, test: Test) -> Attempt:
+    bound = dict.fromkeys((*block.machine.states[block.end].bound, *(v for s in block.steps for v in _variables(s))))
+    return Attempt(block.end, tuple((variable, substitute(variable, test.mapping)) for variable in bound))
 
 
 def _variables(step: Step) -> Iterator[Var]:
@@ -217,8 +266,12 @@ def _step_tests(clauses: ClauseSet, machine: RoleMachine, draft: Draft, step: St
             assert right is not None
             words = f"{machine.role.name} compares {_brief(left)} with {_brief(right)} and finds them equal"
             yield from _compared(clauses, machine, draft, (left, right), words)
-        case Guard("new" | "among" | "member" as test, left, _):
-            if any(variable.sort in split_sorts(clauses) for variable in left.variables):
+        case Guard("among", left, _, values) if str(sort_of(left)) in clauses.hidden:
+            found = Condition("straddles", left, None, values)
+            words = f"{machine.role.name} finds that {_brief(left)} is {' or '.join(values)}"
+            yield _test(clauses, machine, Draft(draft.mapping, draft.body, [*draft.conditions, found]), [], 0, words)
+        case Guard("new" | "member" as test, left, _):
+            if any(str(sort_of(leaf)) in split_sorts(clauses) for leaf in subterms(left)):
                 raise Unsupported(f"the test `{test}` of a value that may differ from side to side")
         case Guard("hosted", Var() as name) if name not in bound:
             raise Unsupported(f"{machine.role.name} picking by itself for which name `{name.name}` it acts")
@@ -264,7 +317,7 @@ def _test(
         for c in draft.conditions
     )  # fmt: skip
     both = tuple((substitute(supplied, mapping), substitute(expected, mapping)) for supplied, expected in pairs)
-    return Test(words, tuple(substituted(one, mapping) for one in literals), conditions, both, start)
+    return Test(words, tuple(substituted(one, mapping) for one in literals), conditions, both, start, mapping)
 
 
 def attacker_tests(clauses: ClauseSet, exposures: Iterable[Exposure]) -> Iterator[Test]:

@@ -92,8 +92,8 @@ class Scene:
         domains = {sort: tuple(values) for sort, values in leaves.items()}
         domains[NAME] = self.names
         domains[SESSION] = tuple(session.label for session in self.sessions)
-        for sort, values in self.clauses.enumerations.items():
-            domains[sort] = values
+        for sort in self.clauses.enumerations:
+            domains[sort] = self.enumerated(sort)
         for sort, components in self.clauses.components.items():
             for component in components:
                 if component.name == PARENT:
@@ -102,6 +102,10 @@ class Scene:
                     domains[component.sort] = (*self._makers(component.name.partition("'s ")[0]), ELSEWHERE, NOBODY)
             del sort
         return domains
+
+    def enumerated(self, sort: str) -> tuple[str, ...]:
+        """Return the values of a sort that the flow declares."""
+        return self.clauses.enumerations[sort]
 
     def _makers(self, creator: str) -> tuple[str, ...]:
         return tuple(session.label for session in self.sessions if simple(session.role) == creator)
@@ -171,6 +175,20 @@ class Scene:
             return self.by_label[label].spotlight if label in self.by_label else True
         inside = value.partition("(")[2].rstrip(")")
         return bool(inside) and all(self.is_unique(NAME, name) for name in inside.split(","))
+
+    def allowed(self, condition: Condition, sort: str) -> Mask:
+        """Return the mask of the leaves for which a condition on one leaf holds."""
+        match condition.test:
+            case "among":
+                return self.mask(sort, condition.values)
+            case "public":
+                return self.mask(sort, self.made_by_attacker(sort))
+            case "honest":
+                return self.mask(NAME, self.honest_names)
+            case "dishonest":
+                return self.mask(NAME, [DISHONEST])
+            case "differ" | "straddles":
+                raise AssertionError("two leaves, or two systems")
 
     # -------------------------------------------------------------------------------------------- compilation
 
@@ -262,7 +280,7 @@ class Scene:
                 yield from self._part(predicate, self.clauses.parts[index])
             case "certified":
                 yield from self._certified(predicate)
-            case "state" | "known":
+            case _:
                 pass
 
     def _sessions(self, predicate: Predicate) -> Iterator[Box]:
@@ -380,22 +398,8 @@ class _Slots:
                 differ.append(Differ(left, right, self.scene.unique(self.sorts[left])))
             else:
                 slot = self.slot(condition.left)
-                self.masks[slot] &= self._allowed(condition, self.sorts[slot])
+                self.masks[slot] &= self.scene.allowed(condition, self.sorts[slot])
         return tuple(differ)
-
-    def _allowed(self, condition: Condition, sort: str) -> Mask:
-        scene = self.scene
-        match condition.test:
-            case "among":
-                return scene.mask(sort, condition.values)
-            case "public":
-                return scene.mask(sort, scene.made_by_attacker(sort))
-            case "honest":
-                return scene.mask(NAME, scene.honest_names)
-            case "dishonest":
-                return scene.mask(NAME, [DISHONEST])
-            case "differ":
-                raise AssertionError("two leaves")
 
 
 def leaf_name(variable: Var, label: str) -> str:

@@ -152,6 +152,8 @@ def extended(clauses: ClauseSet, machine: RoleMachine, draft: Draft, step: Step)
         case Pick(value, rule, sources, allowed):
             if rule != "any":
                 draft.body.append(choice(clauses, rule, value, sources))
+            if sort_of(value) in clauses.hidden:
+                draft.body.append(picked(clauses, machine, value))
             if allowed is not None:
                 draft.conditions.append(Condition("among", value, None, allowed))
             yield draft
@@ -192,6 +194,13 @@ def choice(clauses: ClauseSet, rule: str, value: Term, sources: tuple[Term, ...]
     """Return the literal "``value`` is a member (or the best) of all ``sources``"."""
     columns = (str(sort_of(value)), *(str(sort_of(source)) for source in sources))
     return Literal(clauses.predicate(Predicate("choice", rule, columns)), (value, *sources))
+
+
+def picked(clauses: ClauseSet, machine: RoleMachine, value: Term) -> Literal:
+    """Return the literal "a session of the role may pick this", where what the judged one picks differs from the rest."""
+    columns = (SESSION, str(sort_of(value)))
+    name = f"{machine.role.name} {value.name}" if isinstance(value, Var) else machine.role.name
+    return Literal(clauses.predicate(Predicate("picked", name, columns)), (session_variable(), value))
 
 
 def channel_name(channel: Channel, sender: str, receiver: str) -> str:

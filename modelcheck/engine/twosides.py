@@ -73,7 +73,12 @@ def spelled(saying: Saying, name: Callable[[Term], str] = lambda term: f"`{_brie
 
 
 class NotExecuted(Exception):
-    """A script is no run of both systems."""
+    """A script is no run of both systems; ``move`` is the number of the first move that cannot be made."""
+
+    def __init__(self, reason: str, move: int | None = None) -> None:
+        """``reason`` says why."""
+        super().__init__(reason)
+        self.move = move
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,8 @@ class Start:
     session: str
     role: str
     names: tuple[tuple[str, str], ...]
+    picks: tuple[tuple[Var, tuple[str, str]], ...] = ()
+    """What it picks differently on the left and on the right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +152,7 @@ class _Session:
     state: int
     left: dict[Var, Term]
     right: dict[Var, Term]
+    picks: Mapping[Var, tuple[str, str]]
 
 
 class Seen:
@@ -304,8 +312,11 @@ class _Run:
         for start in self.script.starts:
             self._start(start)
         self._leak()
-        for move in self.script.moves:
-            self._move(self.sessions[move.session], move.session, move.state, move.values)
+        for number, move in enumerate(self.script.moves):
+            try:
+                self._move(self.sessions[move.session], move.session, move.state, move.values)
+            except NotExecuted as problem:
+                raise NotExecuted(str(problem), number) from None
             self._leak()
         if all(self._is_past(self.script.judged, states) for states in self.script.after):
             self.sent += [(key, key) for key in self.script.later]
@@ -369,7 +380,7 @@ class _Run:
         for variable in fixed_values(machine)[len(machine.role.parameters) :]:
             for side in sides:
                 side[variable] = Const(f"{variable.name}@{start.session}", variable.sort)
-        self.sessions[start.session] = _Session(machine, 0, dict(sides[0]), dict(sides[1]))
+        self.sessions[start.session] = _Session(machine, 0, dict(sides[0]), dict(sides[1]), dict(start.picks))
 
     def _look(self) -> Seen:
         if self.seen is None or len(self.seen.pairs) < len(self.sent):
@@ -410,6 +421,9 @@ class _Run:
                 raise NotExecuted("a secret channel")
             case Guard():
                 self._guard(session, step, values)
+            case Pick(value=Var() as variable) if variable in session.picks:
+                for side, value in zip((session.left, session.right), session.picks[variable], strict=True):
+                    side[variable] = Const(value, variable.sort)
             case Pick(value=Var() as variable) if variable in values:
                 session.left[variable] = session.right[variable] = values[variable]
             case Create():

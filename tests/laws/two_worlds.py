@@ -6,11 +6,11 @@ It shares nothing with the engines: no clauses, no pairs of leaves, no boxes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import product as combinations
 
-from modelcheck.machines.machine import Create, Guard, Receive, Send
+from modelcheck.machines.machine import Create, Guard, Pick, Receive, Send
 from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, rebuild
 from modelcheck.protocol.theory import FRESH_SORTS, is_data, match, openings, product, recipes
 from tests.laws.explicit import ATTACKER, Session
@@ -92,12 +92,17 @@ class Twins:
     seen: Pairs
 
 
+@dataclass(slots=True)
 class Comparison:
-    """Depth-first search over the worlds that a few sessions reach on both sides."""
+    """Depth-first search over the worlds that a few sessions reach on both sides.
 
-    def __init__(self, published: frozenset[str], most: int) -> None:
-        self.published = published
-        self.left = most
+    ``values`` are those of finite sorts, ``sides`` what the session ``judged`` picks on the left and on the right.
+    """
+
+    published: frozenset[str]
+    left: int
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sides: tuple[str, str] | None = None
 
     def explore(self, world: Twins, visited: set[Twins]) -> None:
         """Nothing; raises :class:`Different` as soon as something differs."""
@@ -126,9 +131,19 @@ class Comparison:
                 case Create(variable):
                     new = ((variable, Const(f"{variable.name}@{left.label}", variable.sort)),)
                     yield (at(left, child, new), at(right, child, new)), frozenset()
-                case Guard("equal", one, other):
+                case Pick(Var() as variable, "any", _, allowed):
+                    for pair in self.picks(left, variable, allowed):
+                        both = [((variable, Const(value, variable.sort)),) for value in pair]
+                        yield (at(left, child, both[0]), at(right, child, both[1])), frozenset()
+                case Guard("among", one, _, values):
+                    outcomes = {getattr(ground(s, one), "value", None) in values for s in (left, right)}
+                    if len(outcomes) == 2:
+                        raise Different(f"a branch of {left.machine.role.name}")
+                    if outcomes == {True}:
+                        yield (at(left, child), at(right, child)), frozenset()
+                case Guard("equal" | "differ" as test, one, other):
                     assert other is not None
-                    outcomes = {ground(s, one) is ground(s, other) for s in (left, right)}
+                    outcomes = {(ground(s, one) is ground(s, other)) == (test == "equal") for s in (left, right)}
                     if len(outcomes) == 2:
                         raise Different(f"a comparison in {left.machine.role.name}")
                     if outcomes == {True}:
@@ -138,18 +153,27 @@ class Comparison:
                 case _:
                     yield (at(left, child), at(right, child)), frozenset()
 
+    def picks(self, session: Session, variable: Var, allowed: tuple[str, ...] | None) -> Iterator[tuple[str, str]]:
+        if session.label == "judged" and self.sides is not None:
+            yield self.sides
+        else:
+            yield from ((v, v) for v in self.values[variable.sort] if allowed is None or v in allowed)
+
     def received(
         self, left: Session, right: Session, child: int, pattern: Term, world: Twins, frames: Frames
     ) -> Iterator[tuple[Session, Session]]:
         bound = {variable for variable, _ in left.values}
         free = [variable for variable in pattern.variables if variable not in bound]
-        for chosen in combinations(*(leaves(variable.sort, world) for variable in free)):
+        for chosen in combinations(*(self.leaves(variable.sort, world) for variable in free)):
             moved = at(left, child, tuple(zip(free, chosen, strict=True)))
             for message in frames.beside(ground(moved, pattern)):
                 values: dict[Var, Term] = {}
                 if not match(ground(right, pattern), message, values):
                     raise Different(f"{left.machine.role.name} receives {ground(moved, pattern)} and not {message}")
                 yield moved, at(right, child, tuple((variable, values[variable]) for variable in free))
+
+    def leaves(self, sort: str, world: Twins) -> list[Term]:
+        return [Const(value, sort) for value in self.values[sort]] if sort in self.values else leaves(sort, world)
 
 
 def ground(session: Session, term: Term) -> Term:
