@@ -30,7 +30,18 @@ from modelcheck.engine.steps import session_literal, session_variable
 from modelcheck.engine.twosides import Executed, Script
 from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import Keep, Pick, Recall, Receive, RoleMachine, Send, fresh_values, simple
-from modelcheck.protocol.model import Claim, Datum, Dishonest, Leak, Observational, Picked, Point
+from modelcheck.protocol.model import (
+    Claim,
+    Datum,
+    Dishonest,
+    Fact,
+    Leak,
+    Observational,
+    Picked,
+    Point,
+    UncheckedPossession,
+    Weak,
+)
 from modelcheck.protocol.terms import NAME, App, Const, Key, Var, renamed, sort_of, subterms
 from modelcheck.protocol.theory import DISHONEST
 from modelcheck.verdict import Vacuous
@@ -41,6 +52,9 @@ Leaking = OneOf["nothing", "keys", "everything"]
 Others = OneOf["all", "exposed", "none"]
 """What other sessions of the judged role, and those with dishonest partners, are: as they are, with their fresh values
 the attacker's (what is then excluded is excluded), or not there (what is then reached is reached)."""
+
+SAME_ON_BOTH = ("dh", "kem", "aead", "pk_encrypt")
+"""The weak forms that give the attacker the same on both sides."""
 
 TRIED = 3
 """Reached goals of one case of which a derivation is looked for."""
@@ -169,9 +183,11 @@ class _Bench:
         picked = picked_alike(system, wanted)
         sort = NAME if picked is None else picked.sort
         _refuse(system, claim, sort)
-        if (claim.passive, sort) not in system.tested:
-            system.tested[claim.passive, sort] = _tested(system, sort, passive=claim.passive)
-        found = system.tested[claim.passive, sort]
+        weak = tuple(power for power in claim.powers if isinstance(power, Weak))
+        key = (claim.passive, sort, weak)
+        if key not in system.tested:
+            system.tested[key] = _tested(system, sort, weak, passive=claim.passive)
+        found = system.tested[key]
         self.clauses = found.clauses.copy()
         self.held = Held(system.protocol, self.clauses.machines)
         self.star = _star(self.held, claim, wanted, picked)
@@ -225,7 +241,7 @@ class _Bench:
         moments = [frozenset(s.state for s in self.held.stances(point)) for point in self._moments()]
         script = Script(
             (), (), self._ground_keys(later=False), None, self._ground_keys(later=True), tuple(moments),
-            self.claim.passive, (), STAR, self.leaks.roles,
+            self.claim.passive, (), STAR, self.leaks.roles, self.clauses.weak,
         )  # fmt: skip
         return Shown(solved, enacted(solved, derivation, self.tests, script, self.leaks.of))
 
@@ -409,10 +425,10 @@ class Tested:
         return tuple(tests), tuple(goals)
 
 
-def _tested(system: System, sort: str, *, passive: bool) -> Tested:
+def _tested(system: System, sort: str, weak: tuple[Weak, ...], *, passive: bool) -> Tested:
     protocols = system.protocol.with_beside()
     clauses = build(
-        system.machines, system.protocol.key_families(), system.protocol.finite_sorts(), (), (),
+        system.machines, system.protocol.key_families(), system.protocol.finite_sorts(), weak, (),
         {protocol.name: protocol.paths for protocol in protocols}, passive=passive, hidden=frozenset({sort}),
     )  # fmt: skip
     tests = (
@@ -508,8 +524,13 @@ def _refuse(system: System, claim: Claim, sort: str) -> None:
     if claim.premise is not None:
         raise Unsupported("a premise of a claim of indistinguishability")
     for power in claim.powers:
-        if not isinstance(power, Leak | Dishonest):
-            raise Unsupported("weak primitives where names differ from side to side")
+        match power:
+            case Weak(form, when):
+                _refuse_weak(form, when, sort)
+            case UncheckedPossession():
+                raise Unsupported("unchecked possession where sides are compared")
+            case Leak() | Dishonest():
+                pass
     for family in system.protocol.key_families().values():
         if sort == NAME and family.sort in ("Exponent", "OprfKey", "Blind") and family.arity:
             raise Unsupported(f"keys of sort {family.sort} that names select, where names differ from side to side")
@@ -525,6 +546,19 @@ def _refuse(system: System, claim: Claim, sort: str) -> None:
                     raise Unsupported("oblivious evaluations where names differ from side to side")
                 case _:
                     pass
+
+
+def _refuse_weak(form: str, when: Fact | None, sort: str) -> None:
+    """Raise :class:`Unsupported` for a weak form that is no opening or recipe of which both sides give the same.
+
+    What opens without a key opens on both sides, for terms have the same shape there; a secret that is computed from a
+    public half or ciphertext is a function of it. A forged signature has a key that the attacker need not know, and a
+    hash that collides is no function with a result of its own: which pairs there are the clauses do not say.
+    """
+    if form not in SAME_ON_BOTH or sort != NAME:
+        raise Unsupported(f"weak {form} where sides are compared" if sort == NAME else "weak primitives and a pick")
+    if when is not None:
+        raise Unsupported(f"weak {form} in some sessions only, where sides are compared")
 
 
 def _has_oprf(term: object) -> bool:

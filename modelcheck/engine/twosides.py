@@ -144,6 +144,8 @@ class Script:
     """The session that differs from side to side."""
     partners: tuple[str, ...] = ()
     """The roles of which the session is its partner that made the first value which it received of theirs."""
+    weak: frozenset[str] = frozenset()
+    """The primitives that are weak."""
 
 
 @dataclass(slots=True)
@@ -158,8 +160,11 @@ class _Session:
 class Seen:
     """What the attacker has on both sides, taken apart; making one raises :class:`Different` if that tells them apart."""
 
-    def __init__(self, pairs: Sequence[Pair], families: Mapping[str, Family]) -> None:
-        self.families = families
+    def __init__(
+        self, pairs: Sequence[Pair], families: Mapping[str, Family], weak: frozenset[str] = frozenset()
+    ) -> None:
+        """``weak`` are the primitives that are weak."""
+        self.families, self.weak = families, weak
         self.pairs: dict[Pair, None] = {}
         self.rights: dict[Term, dict[Term, None]] = {}
         self.memo: dict[Term, dict[Term, None]] = {}
@@ -183,7 +188,8 @@ class Seen:
     def _add(self, pairs: Iterable[Pair], source: Pair | None = None, keys: tuple[Pair, ...] = ()) -> None:
         for pair in pairs:
             if source is not None and pair not in self.pairs:
-                self.came[pair] = Opening(source, keys, pair) if keys else source
+                readable = is_data(source[0].fields[0]) or source[0].fields[0] == "sign"
+                self.came[pair] = source if readable else Opening(source, keys, pair)
             self.pairs[pair] = None
             self.rights.setdefault(pair[0], {})[pair[1]] = None
 
@@ -209,9 +215,9 @@ class Seen:
                     raise Different(
                         (left, " verifies with ", App("pk", left.arguments[:1])),
                         (right, " does not verify with ", public), self._trail((left, right)))  # fmt: skip
-        for needs, content, opening in openings(left):
+        for needs, content, opening in openings(left, self.weak):
             for keys in combinations(*(tuple(self.beside(need)) for need in needs)):
-                found = [other for other in openings(right) if other[2] is opening and other[0] == keys]
+                found = [other for other in openings(right, self.weak) if other[2] is opening and other[0] == keys]
                 if not found:
                     raise Different((*_list(needs), " opens ", left), (*_list(keys), " does not open ", right),
                                     self._trail((left, right)))  # fmt: skip
@@ -237,7 +243,7 @@ class Seen:
             case App("id", (Key(),)):
                 # Identities are public, and so are all names.
                 yield left
-        for needs, recipe in recipes(left):
+        for needs, recipe in recipes(left, self.weak):
             for parts in combinations(*(tuple(self.beside(need)) for need in needs)):
                 yield _built(left, parts, recipe)
 
@@ -384,7 +390,7 @@ class _Run:
 
     def _look(self) -> Seen:
         if self.seen is None or len(self.seen.pairs) < len(self.sent):
-            self.seen = Seen(self.sent, self.families)
+            self.seen = Seen(self.sent, self.families, self.script.weak)
         return self.seen
 
     def _move(self, session: _Session, label: str, state: int, values: Mapping[Var, Term]) -> None:
