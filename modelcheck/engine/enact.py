@@ -6,19 +6,18 @@ Which of several such sessions made a value is tried out; the replayer says whic
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, product
 
 from modelcheck.engine.bileaves import BiScene, on_side, test_number
 from modelcheck.engine.clauses import SESSION, Predicate, Rule
 from modelcheck.engine.derivation import Derivation, Step
-from modelcheck.engine.judged import STAR
 from modelcheck.engine.observations import Test
-from modelcheck.engine.scene import Scene, attacker_leaf
+from modelcheck.engine.scene import Scene, Session, attacker_leaf
 from modelcheck.engine.solver import Solved
 from modelcheck.engine.steps import session_variable
-from modelcheck.engine.twosides import ATTACKER, Delivery, Executed, Move, NotExecuted, Script, Start, execute
+from modelcheck.engine.twosides import ATTACKER, Delivery, Executed, Leaked, Move, NotExecuted, Script, Start, execute
 from modelcheck.protocol.terms import NAME, Const, Key, Term, Var
 from modelcheck.protocol.terms import replace as put
 
@@ -30,6 +29,9 @@ MOST_SHORTENED = 8
 
 Leaf = tuple[str, str]
 """A sort and a value of its domain."""
+
+Leaks = Callable[[Iterable[tuple[str, Session]]], Iterable[Leaked]]
+"""What leaks of sessions, given with their classes."""
 
 
 @dataclass(slots=True)
@@ -45,23 +47,19 @@ class Staged:
 
 
 def enacted(
-    solved: Solved, derivation: Derivation, tests: Sequence[Test], leaked: Sequence[Key], awaited: Collection[int], *,
-    passive: bool,
-) -> Executed | None:  # fmt: skip
+    solved: Solved, derivation: Derivation, tests: Sequence[Test], base: Script, leaks: Leaks
+) -> Executed | None:
     """Return a derivation executed on both sides, None if no choice of sessions makes it a run.
 
-    ``awaited`` are the states of the judged session of which it reaches one before the keys leak (none: at once).
+    ``base`` is a script without sessions that says what the attacker may do; ``leaks`` what it gets of sessions.
     """
     scene = solved.case.scene
     staged = staging(scene, derivation)
     failed: list[tuple[Script, int]] = []
     for chosen in islice(choices(staged), MOST_CHOICES):
-        script = replace(_script(solved, derivation, tests, staged, chosen), passive=passive)
-        script = (
-            replace(script, later=tuple(leaked), after=(STAR, frozenset(awaited)))
-            if awaited
-            else replace(script, leaked=tuple(leaked))
-        )
+        starts, moves, last = _script(solved, derivation, tests, staged, chosen)
+        values = tuple(leaks((start.session, scene.by_label[label]) for start, label in starts))
+        script = replace(base, starts=tuple(start for start, _ in starts), moves=moves, last=last, values=values)
         try:
             return execute(scene.machines, scene.clauses.families, script)
         except NotExecuted as problem:
@@ -103,6 +101,12 @@ def staging(scene: Scene, derivation: Derivation) -> Staged:
         staged.moved[number] = staged.moves[-1]
         staged.session_of[number] = session
         staged.history[session].append(number)
+    for step in derivation.steps:
+        if scene.clauses.predicates[step.predicate].kind == "session" and _label(scene, step) not in {
+            *staged.starts.values()
+        }:
+            # Nothing is asked of it but that it exists: its values may leak.
+            staged.starts[_label(scene, step)] = _label(scene, step)
     return staged
 
 
@@ -151,7 +155,8 @@ def choices(staged: Staged) -> Iterator[Mapping[str, str]]:
 
 def _script(
     solved: Solved, derivation: Derivation, tests: Sequence[Test], staged: Staged, chosen: Mapping[str, str]
-) -> Script:
+) -> tuple[tuple[tuple[Start, str], ...], tuple[Move, ...], Delivery | None]:
+    """Return the sessions with their classes, their moves, and the last delivery."""
     scene = solved.case.scene
     moves = tuple(
         Move(session, state, {v: _ground(leaf, chosen) for v, leaf in leaves.items()})
@@ -161,14 +166,16 @@ def _script(
     last = _last(solved, derivation, tests, staged, starts, chosen)
     if isinstance(last, Move):
         moves, last = (*moves, last), None
-    return Script(
-        tuple(
+    begun = tuple(
+        (
             Start(session, scene.by_label[label].role,
                   tuple((on_side(n, "left"), on_side(n, "right")) for n in scene.by_label[label].names),
-                  scene.picks(label) if isinstance(scene, BiScene) else ())
-            for session, label in starts.items()
-        ),
-        moves, (), last)  # fmt: skip
+                  scene.picks(label) if isinstance(scene, BiScene) else ()),
+            label,
+        )
+        for session, label in starts.items()
+    )  # fmt: skip
+    return begun, moves, last
 
 
 def _ground(leaf: Leaf, chosen: Mapping[str, str]) -> Term:
@@ -202,6 +209,7 @@ def _last(
     label = leaves[session_variable()][1]
     before = [p for p in made.premises if p in staged.session_of and _label(scene, derivation.steps[p]) == label]
     session = staged.session_of[before[0]] if before else f"{label} at last"
+    state = staged.moved[before[0]][1] if before else 0
     if not before:
         starts[session] = label
     values = {variable: _ground(leaf, chosen) for variable, leaf in leaves.items() if variable.sort != SESSION}
@@ -211,7 +219,7 @@ def _last(
         return Move(session, test.attempt.state, known)
     assert test.message is not None
     supplied, expected = test.message
-    return Delivery(session, expected, supplied, values)
+    return Delivery(session, state, expected, supplied, values)
 
 
 def _leaves_of(scene: Scene, rule: Rule, derivation: Derivation, made: Step) -> dict[Var, Leaf]:

@@ -7,13 +7,14 @@ the sense of Blanchet, Abadi and Fournet (2008), for one judged session, hence b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal as OneOf
 
 from modelcheck.engine.attacker import build
-from modelcheck.engine.bileaves import SIDES, BiScene, pair, passed, same, same_only
+from modelcheck.engine.bileaks import SessionLeaks
+from modelcheck.engine.bileaves import SIDES, BiScene, pair, passed, same, same_only, test_number
 from modelcheck.engine.boxes import Budget
 from modelcheck.engine.clauses import SESSION, ClauseSet, Condition, Literal, Origin, Rule
 from modelcheck.engine.derivation import Derivation, explain
@@ -26,10 +27,21 @@ from modelcheck.engine.scene import Session, summaries
 from modelcheck.engine.solver import Solved, Solver
 from modelcheck.engine.spotlight import literals
 from modelcheck.engine.steps import session_literal, session_variable
-from modelcheck.engine.twosides import Executed
+from modelcheck.engine.twosides import Executed, Script
 from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import Keep, Pick, Recall, Receive, RoleMachine, Send, fresh_values, simple
-from modelcheck.protocol.model import Claim, Dishonest, Leak, Observational, Picked, Point
+from modelcheck.protocol.model import (
+    Claim,
+    Datum,
+    Dishonest,
+    Fact,
+    Leak,
+    Observational,
+    Picked,
+    Point,
+    UncheckedPossession,
+    Weak,
+)
 from modelcheck.protocol.terms import NAME, App, Const, Key, Var, renamed, sort_of, subterms
 from modelcheck.protocol.theory import DISHONEST
 from modelcheck.verdict import Vacuous
@@ -40,6 +52,9 @@ Leaking = OneOf["nothing", "keys", "everything"]
 Others = OneOf["all", "exposed", "none"]
 """What other sessions of the judged role, and those with dishonest partners, are: as they are, with their fresh values
 the attacker's (what is then excluded is excluded), or not there (what is then reached is reached)."""
+
+SAME_ON_BOTH = ("dh", "kem", "aead", "pk_encrypt")
+"""The weak forms that give the attacker the same on both sides."""
 
 TRIED = 3
 """Reached goals of one case of which a derivation is looked for."""
@@ -76,7 +91,7 @@ def decide(system: System, claim: Claim, wanted: Observational, budget: Budget, 
                 return solved
             done.append(solved)
         if best is not None:
-            return best
+            return _with_partner(bench, solver) or best
     if vacuity:
         reason = bench.never(done) or _insensitive(bench, solver)
         if reason is not None:
@@ -93,6 +108,13 @@ def _simply(bench: _Bench, others: Others, solver: Solver) -> Shown | None:
             if shown.seen is not None:
                 return shown
     return None
+
+
+def _with_partner(bench: _Bench, solver: Solver) -> Shown | None:
+    """Return a difference that is executed in which the judged session has met the partner whose values leak."""
+    case = bench.case(joined=True)
+    found = _derivations(solver.solve(case), solver.budget) if case.goals else ()
+    return next((shown for one in found if (shown := bench.shown(*one)).seen is not None), None)
 
 
 def _refined(solver: Solver, bench: _Bench, case: Case, budget: Budget) -> Solved | Shown:
@@ -161,33 +183,47 @@ class _Bench:
         picked = picked_alike(system, wanted)
         sort = NAME if picked is None else picked.sort
         _refuse(system, claim, sort)
-        if (claim.passive, sort) not in system.tested:
-            system.tested[claim.passive, sort] = _tested(system, sort, passive=claim.passive)
-        found = system.tested[claim.passive, sort]
-        self.clauses, self.tests, self.goals = found.clauses.copy(), found.tests, found.goals
+        weak = tuple(power for power in claim.powers if isinstance(power, Weak))
+        key = (claim.passive, sort, weak)
+        if key not in system.tested:
+            system.tested[key] = _tested(system, sort, weak, passive=claim.passive)
+        found = system.tested[key]
+        self.clauses = found.clauses.copy()
         self.held = Held(system.protocol, self.clauses.machines)
         self.star = _star(self.held, claim, wanted, picked)
+        self.strangers = (OTHER,) if _compares_names(self.clauses) else ()
+        self.honest = (*(name for name in self.star.parties if name != DISHONEST), *self.strangers)
+        self.leaks = SessionLeaks(
+            self.clauses, self.held, claim, self.star.names, self._subject(), self.star.machine, self.honest
+        )
+        self.tests, self.goals = found.and_also(self.clauses, self.leaks.tests())
         if self.clauses.shapes and any(self.clauses.shapes.values()):
             raise Unsupported("values that roles keep for later sessions, where names differ from side to side")
 
-    def case(self, leaking: Leaking = "nothing", others: Others = "all", most_pairs: int = LARGEST) -> Case:
+    def case(
+        self, leaking: Leaking = "nothing", others: Others = "all", most_pairs: int = LARGEST, *, joined: bool = False
+    ) -> Case:
         """Return the case that nothing is seen on one side only, if more leaks than the claim says.
 
-        ``most_pairs`` leaves out the tests of terms in which more leaves may differ.
+        ``most_pairs`` leaves out the tests of terms in which more leaves may differ; ``joined`` looks only at runs in
+        which the judged session has a partner.
         """
         scene, later = self._scene(leaking, others)
-        asked = [(body, words) for pairs, body, words in self.goals if pairs <= most_pairs]
-        goals = [scene.goal(body) for body, _ in asked]
-        words = [words for _, words in asked]
-        kept = [(goal, word) for goal, word in zip(goals, words, strict=True) if goal is not None]
-        return Case(self.star.machine.role.name, scene, tuple(goal for goal, _ in kept), {}, later,
+        ways = [((one,), conditions) for one, conditions in self.leaks.sharing()] if joined else [((), ())]
+        kept = [
+            (goal, words)
+            for pairs, body, words in self.goals if pairs <= most_pairs
+            for more, conditions in ways if (goal := scene.goal((*body, *more), conditions)) is not None
+        ]  # fmt: skip
+        forbidden = self.leaks.forbidden(scene).result()
+        return Case(self.star.machine.role.name, scene, tuple(goal for goal, _ in kept), forbidden, later,
                     ((STAR, next(self.ends())),), words=tuple(word for _, word in kept))  # fmt: skip
 
     def ways(self) -> Iterator[Case]:
         """Yield the case once for each way that the judged session may take: one session takes one."""
         whole = self.case()
         for stance in self.ends():
-            forbids = Forbids()
+            forbids = Forbids(whole.forbidden)
             other_branches(whole.scene, forbids, STAR, stance)
             label = f"{stance.role} on its way to state {stance.state}"
             yield replace(whole, label=label, forbidden=forbids.result(), stars=((STAR, stance),))
@@ -202,25 +238,30 @@ class _Bench:
 
     def shown(self, solved: Solved, derivation: Derivation) -> Shown:
         """Return a derived difference, executed on both sides if it can be."""
-        states = {stance.state for point in self._moments() for stance in self.held.stances(point)}
-        passive = self.claim.passive
-        return Shown(solved, enacted(solved, derivation, self.tests, self._ground_keys(), states, passive=passive))
+        moments = [frozenset(s.state for s in self.held.stances(point)) for point in self._moments()]
+        script = Script(
+            (), (), self._ground_keys(later=False), None, self._ground_keys(later=True), tuple(moments),
+            self.claim.passive, (), STAR, self.leaks.roles, self.clauses.weak,
+        )  # fmt: skip
+        return Shown(solved, enacted(solved, derivation, self.tests, script, self.leaks.of))
 
     def _moments(self) -> tuple[Point, ...]:
         powers = [power for power in self.claim.powers if isinstance(power, Leak)]
         return tuple(dict.fromkeys(power.after for power in powers if power.after is not None))
 
-    def _ground_keys(self) -> tuple[Key, ...]:
+    def _ground_keys(self, *, later: bool) -> tuple[Key, ...]:
         """Return the keys that leak, for all names of the judged session that they may belong to."""
-        everybody = self.star.parties
         found = []
-        for power in self.claim.powers:
-            for datum in power.data if isinstance(power, Leak) else ():
-                family = self.clauses.families[datum.name]
-                choices = [self._named(name) or everybody for name in datum.arguments or ("",) * family.arity]
-                for names in product(*choices):
-                    found.append(Key(family.name, family.sort, tuple(Const(name, NAME) for name in names)))
+        for datum in (datum for power, datum in self._keys_lost() if (power.after is not None) == later):
+            family = self.clauses.families[datum.name]
+            choices = [self._named(name) or self.star.parties for name in datum.arguments or ("",) * family.arity]
+            for names in product(*choices):
+                found.append(Key(family.name, family.sort, tuple(Const(name, NAME) for name in names)))
         return tuple(found)
+
+    def _keys_lost(self) -> Iterator[tuple[Leak, Datum]]:
+        for power in (power for power in self.claim.powers if isinstance(power, Leak)):
+            yield from ((power, datum) for datum in power.data if datum.kind == "key")
 
     def ends(self) -> Iterator[Stance]:
         """Yield where the judged session's ways end, also those that no honest partner leads it."""
@@ -259,16 +300,14 @@ class _Bench:
 
     def _scene(self, leaking: Leaking, others: Others) -> tuple[BiScene, tuple[Stretch, ...]]:
         star, clauses = self.star, self.clauses
-        honest = tuple(name for name in star.parties if name != DISHONEST)
-        strangers = (OTHER,) if _compares_names(clauses) else ()
         names = tuple(star.names[v] for v in star.machine.role.parameters)
         session = Session(STAR, star.machine.role.name, names, True)
-        now = [*self._given(None), *self._more(leaking)]
+        now = [*self._given(None), *self.leaks.given(None), *self._more(leaking)]
         leaked = leak_rules(clauses, now)
         later = self._later()
-        sessions = (*self._sessions(summaries(clauses, (*honest, *strangers)), others), session)
+        sessions = (*self._sessions(summaries(clauses, self.honest), others), session, *self.leaks.partners)
         scene = BiScene(
-            clauses, (*honest, *strangers), frozenset(strangers), sessions, (), leaked,
+            clauses, self.honest, frozenset(self.strangers), sessions, (), leaked,
             sides=star.sides, picked=star.picked, judged=STAR,
         )  # fmt: skip
         return scene, later
@@ -284,12 +323,10 @@ class _Bench:
 
     def _given(self, after: Point | None) -> Iterator[Given]:
         """Yield the long-term keys that leak then: if the differing name is in the index, the keys of both sides."""
-        for power in self.claim.powers:
-            if isinstance(power, Leak) and power.after == after:
-                for datum in power.data:
-                    family = self.clauses.families[datum.name]
-                    written = datum.arguments or ("",) * family.arity
-                    yield from self._keys(family.name, [self._named(name) for name in written], f"the key {datum}")
+        for datum in (datum for power, datum in self._keys_lost() if power.after == after):
+            family = self.clauses.families[datum.name]
+            written = datum.arguments or ("",) * family.arity
+            yield from self._keys(family.name, [self._named(name) for name in written], f"the key {datum}")
 
     def _named(self, name: str) -> tuple[str, ...]:
         """Return the names that a name of the claim stands for; none if it stands for any."""
@@ -325,7 +362,8 @@ class _Bench:
             yield Given(renamed(variable, "leaked "), body, (here,), f"{variable.name} of the judged session")
 
     def _after(self, point: Point) -> Iterator[Given]:
-        """Yield the keys that leak when the judged session has reached a point."""
+        """Yield what leaks when the judged session has reached a point."""
+        yield from self.leaks.given(point)
         here = Condition("among", session_variable("leaked "), None, (STAR,))
         for given in self._given(point):
             for stance in self.held.stances(point):
@@ -333,19 +371,38 @@ class _Bench:
                 yield Given(given.term, body, (*given.conditions, here), given.description)
 
     def _later(self) -> tuple[Stretch, ...]:
-        """Return the leaks after points of the judged role, in the order of the points."""
-        points = dict.fromkeys(p.after for p in self.claim.powers if isinstance(p, Leak) and p.after is not None)
+        """Return the leaks after points of the judged role, in the order of the points.
+
+        Before its first point a session makes its first steps and tests: it makes none of them again.
+        """
+        role = self.star.machine.role.name
         result = []
-        for point in points:
-            over = {
-                predicate
-                for stance in self.held.stances(point)
-                for state in self.star.machine.lineage(stance.state)
-                if (predicate := self.clauses.state_of.get((self.star.machine.role.name, state.index))) is not None
-            }
+        for point in self._moments():
+            before, over = self._before(point)
+            state_of = self.clauses.state_of
             rules: tuple[Rule, ...] = leak_rules(self.clauses, self._after(point))
-            result.append(Stretch(rules, tuple(sorted(over))))
+            steps = tuple(sorted(state_of[role, state] for state in over if (role, state) in state_of))
+            result.append(Stretch(rules, steps, tuple(self._made(before))))
         return tuple(sorted(result, key=lambda stretch: len(stretch.over)))
+
+    def _before(self, point: Point) -> tuple[set[int], set[int]]:
+        """Return the states from which the judged session first goes on to a point, and those it is in up to there."""
+        before: set[int] = set()
+        over: set[int] = set()
+        there = {stance.state for stance in self.held.stances(point)}
+        for state in there:
+            earlier = {one.index for one in self.star.machine.lineage(state)} - {state}
+            if not earlier & there:
+                before |= earlier
+                over |= earlier | {state}
+        return before, over
+
+    def _made(self, states: Collection[int]) -> Iterator[int]:
+        """Yield the predicates of the tests that the judged role makes in some states."""
+        for index, predicate in enumerate(self.clauses.predicates):
+            place = self.tests[test_number(predicate)].place if predicate.kind == "tested" else None
+            if place is not None and place[0] == self.star.machine.role.name and place[1] in states:
+                yield index
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,11 +414,21 @@ class Tested:
     goals: tuple[tuple[int, tuple[Literal, ...], str], ...]
     """For each way to succeed on one side only: the leaves of the test that may differ, the goal, and words for it."""
 
+    def and_also(
+        self, clauses: ClauseSet, more: Iterable[Test]
+    ) -> tuple[tuple[Test, ...], tuple[tuple[int, tuple[Literal, ...], str], ...]]:
+        """Return the tests and goals with more of them, whose rules are added to a copy of the clauses."""
+        tests, goals = list(self.tests), list(self.goals)
+        for test in more:
+            goals += [(len(test.pairs), *goal) for goal in _one_sided(clauses, len(tests), test)]
+            tests.append(test)
+        return tuple(tests), tuple(goals)
 
-def _tested(system: System, sort: str, *, passive: bool) -> Tested:
+
+def _tested(system: System, sort: str, weak: tuple[Weak, ...], *, passive: bool) -> Tested:
     protocols = system.protocol.with_beside()
     clauses = build(
-        system.machines, system.protocol.key_families(), system.protocol.finite_sorts(), (), (),
+        system.machines, system.protocol.key_families(), system.protocol.finite_sorts(), weak, (),
         {protocol.name: protocol.paths for protocol in protocols}, passive=passive, hidden=frozenset({sort}),
     )  # fmt: skip
     tests = (
@@ -457,10 +524,13 @@ def _refuse(system: System, claim: Claim, sort: str) -> None:
     if claim.premise is not None:
         raise Unsupported("a premise of a claim of indistinguishability")
     for power in claim.powers:
-        if not isinstance(power, Leak | Dishonest):
-            raise Unsupported("weak primitives where names differ from side to side")
-        if isinstance(power, Leak) and any(datum.kind != "key" or datum.owner for datum in power.data):
-            raise Unsupported("leaks of session values where names differ from side to side")
+        match power:
+            case Weak(form, when):
+                _refuse_weak(form, when, sort)
+            case UncheckedPossession():
+                raise Unsupported("unchecked possession where sides are compared")
+            case Leak() | Dishonest():
+                pass
     for family in system.protocol.key_families().values():
         if sort == NAME and family.sort in ("Exponent", "OprfKey", "Blind") and family.arity:
             raise Unsupported(f"keys of sort {family.sort} that names select, where names differ from side to side")
@@ -476,6 +546,19 @@ def _refuse(system: System, claim: Claim, sort: str) -> None:
                     raise Unsupported("oblivious evaluations where names differ from side to side")
                 case _:
                     pass
+
+
+def _refuse_weak(form: str, when: Fact | None, sort: str) -> None:
+    """Raise :class:`Unsupported` for a weak form that is no opening or recipe of which both sides give the same.
+
+    What opens without a key opens on both sides, for terms have the same shape there; a secret that is computed from a
+    public half or ciphertext is a function of it. A forged signature has a key that the attacker need not know, and a
+    hash that collides is no function with a result of its own: which pairs there are the clauses do not say.
+    """
+    if form not in SAME_ON_BOTH or sort != NAME:
+        raise Unsupported(f"weak {form} where sides are compared" if sort == NAME else "weak primitives and a pick")
+    if when is not None:
+        raise Unsupported(f"weak {form} in some sessions only, where sides are compared")
 
 
 def _has_oprf(term: object) -> bool:

@@ -35,6 +35,8 @@ class Stretch:
 
     rules: tuple[Rule, ...]
     over: tuple[int, ...]
+    made: tuple[int, ...] = ()
+    """In comparisons of two systems: the tests that the judged session has made by then."""
 
 
 @dataclass(frozen=True, slots=True)

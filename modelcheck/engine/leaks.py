@@ -9,7 +9,7 @@ from modelcheck.engine.attacker import close
 from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Literal, Origin, Rule
 from modelcheck.engine.spotlight import literals
 from modelcheck.engine.steps import session_literal, session_variable
-from modelcheck.machines.held import Held
+from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import RoleMachine, fresh_values
 from modelcheck.protocol.model import Datum, Leak
 from modelcheck.protocol.terms import NAME, App, Const, Key, Term, renamed, sort_of, substitute, unify
@@ -55,23 +55,26 @@ def _long_term(clauses: ClauseSet, datum: Datum, names: dict[str, str]) -> Itera
 def _from_sessions(
     clauses: ClauseSet, held: Held, machine: RoleMachine, datum: Datum, labels: tuple[str, ...]
 ) -> Iterator[Given]:
-    """A fresh value leaks as soon as its session exists, anything else when the role first holds it."""
     here = Condition("among", session_variable(PREFIX), None, labels)
     if not labels:
         return
-    paths = held.paths[machine.protocol]
-    values = {held.honest(path, Datum(datum.kind, datum.name, datum.arguments)) for path in paths}
-    fresh = [v for v in fresh_values(machine) if v in values]
-    for variable in fresh:
+    for stance, own in terms_of(held, machine, datum):
         session = session_literal(clauses, machine, PREFIX)
-        yield Given(renamed(variable, PREFIX), (session,), (here,), f"{datum} of {machine.role.name}")
-    if fresh:
-        return
-    local = (Datum(datum.kind, datum.name, datum.arguments),)
-    for stance in held.first_held(machine, local):
-        for (own,) in held.tuples(stance, local):
-            body = tuple(literals(clauses, stance, PREFIX))
-            yield Given(renamed(own, PREFIX), body, (here,), f"{datum} of {machine.role.name}")
+        body = (session,) if stance is None else tuple(literals(clauses, stance, PREFIX))
+        yield Given(renamed(own, PREFIX), body, (here,), f"{datum} of {machine.role.name}")
+
+
+def terms_of(held: Held, machine: RoleMachine, datum: Datum) -> Iterator[tuple[Stance | None, Term]]:
+    """Yield what leaks of a role's sessions, and from where on.
+
+    A fresh value leaks as soon as its session exists (None), anything else when the role first has it.
+    """
+    local = Datum(datum.kind, datum.name, datum.arguments)
+    values = {held.honest(path, local) for path in held.paths[machine.protocol]}
+    fresh = [v for v in fresh_values(machine) if v in values]
+    yield from ((None, variable) for variable in fresh)
+    if not fresh:
+        yield from held.first_had(machine, local)
 
 
 def leak_rules(clauses: ClauseSet, given: Iterable[Given]) -> tuple[Rule, ...]:

@@ -16,6 +16,7 @@ from typing import assert_never
 
 from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Exposure, Literal
 from modelcheck.engine.judged import Unsupported
+from modelcheck.engine.leaks import Given
 from modelcheck.engine.steps import Draft, arrival, extended, session_literal, state_literal, substituted
 from modelcheck.machines.blocks import Block
 from modelcheck.machines.machine import Guard, Receive, RoleMachine, Step, fixed_values
@@ -62,6 +63,8 @@ class Test:
     """For a message that a role receives from the network: what is supplied, and what the role expects so far."""
     attempt: Attempt | None = None
     """For a comparison that a role makes by itself: what it does meanwhile."""
+    place: tuple[str, int] | None = None
+    """For a test of a role: the role, and the cut state in which it still is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +234,8 @@ def role_tests(clauses: ClauseSet, block: Block) -> Iterator[Test]:
     for step in block.steps:
         for draft in drafts:
             for test in _step_tests(clauses, machine, draft, step, bound):
-                yield replace(test, attempt=_attempt(block, test)) if isinstance(step, Guard) else test
+                attempt = _attempt(block, test) if isinstance(step, Guard) else None
+                yield replace(test, attempt=attempt, place=(machine.role.name, block.start))
         drafts = [longer for draft in drafts for longer in extended(clauses, machine, draft, step)]
         bound.update(_variables(step))
 
@@ -359,6 +363,16 @@ def _seen(clauses: ClauseSet, machine: RoleMachine, exposure: Exposure, tested: 
     body += [literal for need in exposure.needs for literal in clauses.knows(need)]
     body += clauses.knows(supplied)
     yield _test(clauses, machine, Draft({}, body, list(exposure.conditions)), supply.pairs, 0, words)
+
+
+def given_tests(clauses: ClauseSet, given: Given, needs: tuple[Term, ...]) -> Iterator[Test]:
+    """Yield what the attacker sees in something that leaks, once it has what opens it (``needs``)."""
+    for tested, words in _tests(given.term, f"a leak of {given.description}"):
+        supply = _Supply(clauses, None)
+        supplied = supply.term(tested)
+        if supply.pairs:
+            known = (*(literal for need in needs for literal in clauses.knows(need)), *clauses.knows(supplied))
+            yield Test(words, (*given.body, *known), given.conditions, tuple(supply.pairs))
 
 
 def _brief(term: Term) -> str:

@@ -53,7 +53,7 @@ class System:
     """Which points some session reaches with which premise, as far as it was asked."""
     queries: dict[tuple[object, ...], Query] = field(default_factory=dict)
     """The encodings of scenarios for groups of claims, as far as they were made."""
-    tested: dict[tuple[bool, str], Tested] = field(default_factory=dict)
+    tested: dict[tuple[object, ...], Tested] = field(default_factory=dict)
     """What tells two systems apart that differ in a value of a sort, to an attacker who only reads and to one who sends."""
     _clauses: dict[tuple[object, ...], ClauseSet] = field(default_factory=dict)
 

@@ -214,10 +214,9 @@ class Violations:
                 yield self.scenario.cnf.all_of((literal, owned)), facts, instance.of(variable)
         if created:
             return
-        for stance in self.held.first_held(instance.machine, (local,)):
+        for stance, term in self.held.first_had(instance.machine, local):
             literal, facts = self.reached(instance, stance)
-            for term in self.held.at(stance, local):
-                yield self.scenario.cnf.all_of((literal, owned)), facts, instance.of(term)
+            yield self.scenario.cnf.all_of((literal, owned)), facts, instance.of(term)
 
     @property
     def claim_protocol(self) -> str:

@@ -8,8 +8,8 @@ number of sessions. A condition that two leaves differ holds as soon as they *ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 
@@ -232,11 +232,12 @@ class Scene:
         return tuple(self.compile(rule, count + index) for index, rule in enumerate(self.leaked))
 
     def program(
-        self, goals: Sequence[Goal], forbidden: Mapping[int, tuple[Box, ...]], extra: Sequence[Rule] = ()
-    ) -> Program:
+        self, goals: Sequence[Goal], forbidden: Mapping[int, tuple[Box, ...]], extra: Sequence[Rule] = (),
+        made: Collection[int] = (), judged: Iterable[str] = (),
+    ) -> Program:  # fmt: skip
         """Return the program of this scene with goals, steps that do not happen, and the rules of attacker powers.
 
-        Tests that no goal asks about are left out.
+        Tests that no goal asks about are left out, and those among ``made`` for the ``judged`` sessions.
         """
         count = len(self.clauses.rules)
         more = [
@@ -244,12 +245,22 @@ class Scene:
             *(self.compile(rule, count + len(self.leaked) + index) for index, rule in enumerate(extra)),
         ]
         asked = {atom.predicate for goal in goals for atom in goal.body}
+        base = (clause for clause in self.base() if not clause.last or clause.head.predicate in asked)
+        others = self.full(SESSION) & ~self.mask(SESSION, judged)
         clauses = (
-            *(clause for clause in self.base() if not clause.last or clause.head.predicate in asked),
+            *(self._of(others, clause) if clause.head.predicate in made else clause for clause in base),
             *(clause for clause in more if clause is not None),
         )
         columns = tuple(tuple(self.full(sort) for sort in p.columns) for p in self.clauses.predicates)
         return Program(columns, clauses, tuple(goals), dict(forbidden))
+
+    def _of(self, sessions: Mask, clause: Clause) -> Clause:
+        """Return the clause of a test for some sessions only."""
+        fixed = {*self.clauses.session_of.values()}
+        slot = next(atom.slots[0] for atom in clause.body if atom.predicate in fixed)
+        masks = list(clause.masks)
+        masks[slot] &= sessions
+        return replace(clause, masks=tuple(masks))
 
     def _facts(self) -> Iterator[Clause]:
         for index, predicate in enumerate(self.clauses.predicates):

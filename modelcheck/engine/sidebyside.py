@@ -19,6 +19,7 @@ from modelcheck.engine.twosides import (
     ATTACKER,
     Delivery,
     Executed,
+    Lost,
     Move,
     NotExecuted,
     Script,
@@ -76,7 +77,7 @@ def told(system: System, claim: Claim, wanted: Observational, executed: Executed
 
 
 def _smallest(script: Script, works: Callable[[Script], Executed | None]) -> Script:
-    """Return a script from which no session, last move or leaked key can be left out."""
+    """Return a script from which no session, last move or leak can be left out."""
     smaller: Script | None = script
     while smaller is not None:
         script = smaller
@@ -91,6 +92,7 @@ def _smaller(script: Script) -> Iterator[Script]:
             yield replace(
                 script, starts=tuple(one for one in script.starts if one is not start),
                 moves=tuple(move for move in script.moves if move.session != start.session),
+                values=tuple(leak for leak in script.values if leak.session != start.session),
             )  # fmt: skip
     for start in script.starts:
         at = max((n for n, move in enumerate(script.moves) if move.session == start.session), default=-1)
@@ -101,6 +103,8 @@ def _smaller(script: Script) -> Iterator[Script]:
             script, leaked=tuple(one for one in script.leaked if one is not key),
             later=tuple(one for one in script.later if one is not key),
         )  # fmt: skip
+    for leak in script.values:
+        yield replace(script, values=tuple(one for one in script.values if one is not leak))
 
 
 def _numbered(script: Script) -> Script:
@@ -120,8 +124,9 @@ def _numbered(script: Script) -> Script:
         starts=tuple(replace(start, session=labels[start.session]) for start in script.starts),
         moves=tuple(Move(labels[move.session], move.state, changed(move.values)) for move in script.moves),
         last=None if last is None else Delivery(
-            labels[last.session], last.expected, last.supplied, changed(last.values)),
-        after=None if script.after is None else (labels[script.after[0]], script.after[1]),
+            labels[last.session], last.state, last.expected, last.supplied, changed(last.values)),
+        values=tuple(replace(leak, session=labels[leak.session]) for leak in script.values),
+        judged=labels.get(script.judged, ""),
     )  # fmt: skip
 
 
@@ -140,7 +145,10 @@ def _teller(system: System, claim: Claim, executed: Executed, side: int) -> Tell
     """Return the teller of one side; raise NotReplayed if that is no run."""
     script = executed.script
     now, later = (tuple(_reveals(claim, keys)) for keys in (script.leaked, script.later))
-    steps: tuple[TraceStep, ...] = (*now, *(_advance(taken, side) for taken in executed.taken), *later)
+    early = [lost for lost in executed.taken if not (isinstance(lost, Lost) and lost.leak.later)]
+    late = [lost for lost in executed.taken if isinstance(lost, Lost) and lost.leak.later]
+    steps: tuple[TraceStep, ...] = (
+        *now, *(_step(one, side) for one in early), *later, *(_step(one, side) for one in late))  # fmt: skip
     trace = Trace(
         tuple(SessionStart(s.session, s.role, tuple(names[side] for names in s.names)) for s in script.starts), steps
     )
@@ -168,7 +176,9 @@ def _reveals(claim: Claim, keys: Sequence[Term]) -> Iterator[Reveal]:
                 break
 
 
-def _advance(taken: Taken, side: int) -> Advance:
+def _step(taken: Taken | Lost, side: int) -> TraceStep:
+    if isinstance(taken, Lost):
+        return Reveal(taken.leak.power, _own(taken.value[side]), taken.leak.session)
     received = None if taken.received is None else _own(taken.received[side])
     values = taken.values[side].items()
     decided = tuple((variable.name, value.value) for variable, value in values if isinstance(value, Const))

@@ -70,16 +70,19 @@ class Solver:
     def _stages(self, case: Case, *, exact: bool, eager: bool = False) -> Stages:
         scene = case.scene
         forbids = Forbids(case.forbidden)
-        program = scene.program(case.goals if not case.later else (), forbids.result())
+        timed = bool(case.later) and any(stretch.made for stretch in case.later)
+        program = scene.program(case.goals if timed or not case.later else (), forbids.result())
         first = solve(program, exact=exact, budget=self.budget, compiled=scene.compiled, eager=eager and not case.later)
         stages = [(program, first)]
         rules: list[Rule] = []
+        stars = [label for label, _ in case.stars]
         for number, stretch in enumerate(case.later, 1):
             rules += stretch.rules
             for predicate in stretch.over:
                 full = [scene.full(sort) for sort in scene.clauses.predicates[predicate].columns]
-                forbids.add(predicate, (scene.mask("session", [label for label, _ in case.stars]), *full[1:]))
-            program = scene.program(case.goals if number == len(case.later) else (), forbids.result(), rules)
+                forbids.add(predicate, (scene.mask("session", stars), *full[1:]))
+            goals = case.goals if timed or number == len(case.later) else ()
+            program = scene.program(goals, forbids.result(), rules, stretch.made, stars)
             fixpoint = solve(
                 program, start=stages[-1][1].relations, exact=exact, budget=self.budget, compiled=scene.compiled,
                 eager=eager and number == len(case.later),

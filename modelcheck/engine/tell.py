@@ -196,7 +196,8 @@ class Teller:
         """Return the line in which the attacker opens something; it is not told again."""
         keys = ", ".join(map(self.name, needs))
         where = self._where(source)
-        text = f"the attacker opens {where or self.name(source)} with {keys} and learns {self.name(content)}"
+        way = f" with {keys}" if keys else ""
+        text = f"the attacker opens {where or self.name(source)}{way} and learns {self.name(content)}"
         self.told.add(content)
         return self._line("attacker", "", text, (), (), (content,))
 

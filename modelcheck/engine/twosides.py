@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product as combinations
+from typing import Literal as OneOf
 
+from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import Create, Guard, Pick, Receive, RoleMachine, Send, Step, fixed_values
 from modelcheck.protocol.model import Family
 from modelcheck.protocol.terms import (
@@ -101,17 +103,31 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A last message for a session: what is supplied on the left, and the check that it may pass or not."""
+    """A last message for a session in a state: what is supplied on the left, and the check that it may pass or not."""
 
     session: str
+    state: int
     expected: Term
     supplied: Term
     values: Mapping[Var, Term]
 
 
 @dataclass(frozen=True, slots=True)
+class Leaked:
+    """A datum of a session that leaks: the role's terms for it, each from a state on; a power of the claim allows it."""
+
+    session: str
+    power: int
+    terms: tuple[tuple[int, Term], ...]
+    owner: OneOf["own", "other", "all"]
+    """Whether the session has to be the judged one or its partner, must not be, or may be any."""
+    later: bool = False
+    """Whether it leaks when all moves are made."""
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
-    """Sessions, what they do in order, the keys that leak, and a last delivery if the difference is a role's."""
+    """Sessions, what they do in order, what leaks, and a last delivery if the difference is a role's."""
 
     starts: tuple[Start, ...]
     moves: tuple[Move, ...]
@@ -119,10 +135,17 @@ class Script:
     last: Delivery | None
     later: tuple[Term, ...] = ()
     """The keys that leak when all moves are made."""
-    after: tuple[str, frozenset[int]] | None = None
-    """The session that has to be past one of some states before they leak."""
+    after: tuple[frozenset[int], ...] = ()
+    """For each moment after which something leaks, the states of which the judged session has to be past one."""
     passive: bool = False
     """Whether the attacker only listens: roles then receive what roles sent to them."""
+    values: tuple[Leaked, ...] = ()
+    judged: str = ""
+    """The session that differs from side to side."""
+    partners: tuple[str, ...] = ()
+    """The roles of which the session is its partner that made the first value which it received of theirs."""
+    weak: frozenset[str] = frozenset()
+    """The primitives that are weak."""
 
 
 @dataclass(slots=True)
@@ -137,8 +160,11 @@ class _Session:
 class Seen:
     """What the attacker has on both sides, taken apart; making one raises :class:`Different` if that tells them apart."""
 
-    def __init__(self, pairs: Sequence[Pair], families: Mapping[str, Family]) -> None:
-        self.families = families
+    def __init__(
+        self, pairs: Sequence[Pair], families: Mapping[str, Family], weak: frozenset[str] = frozenset()
+    ) -> None:
+        """``weak`` are the primitives that are weak."""
+        self.families, self.weak = families, weak
         self.pairs: dict[Pair, None] = {}
         self.rights: dict[Term, dict[Term, None]] = {}
         self.memo: dict[Term, dict[Term, None]] = {}
@@ -162,7 +188,8 @@ class Seen:
     def _add(self, pairs: Iterable[Pair], source: Pair | None = None, keys: tuple[Pair, ...] = ()) -> None:
         for pair in pairs:
             if source is not None and pair not in self.pairs:
-                self.came[pair] = Opening(source, keys, pair) if keys else source
+                readable = is_data(source[0].fields[0]) or source[0].fields[0] == "sign"
+                self.came[pair] = source if readable else Opening(source, keys, pair)
             self.pairs[pair] = None
             self.rights.setdefault(pair[0], {})[pair[1]] = None
 
@@ -188,9 +215,9 @@ class Seen:
                     raise Different(
                         (left, " verifies with ", App("pk", left.arguments[:1])),
                         (right, " does not verify with ", public), self._trail((left, right)))  # fmt: skip
-        for needs, content, opening in openings(left):
+        for needs, content, opening in openings(left, self.weak):
             for keys in combinations(*(tuple(self.beside(need)) for need in needs)):
-                found = [other for other in openings(right) if other[2] is opening and other[0] == keys]
+                found = [other for other in openings(right, self.weak) if other[2] is opening and other[0] == keys]
                 if not found:
                     raise Different((*_list(needs), " opens ", left), (*_list(keys), " does not open ", right),
                                     self._trail((left, right)))  # fmt: skip
@@ -216,7 +243,7 @@ class Seen:
             case App("id", (Key(),)):
                 # Identities are public, and so are all names.
                 yield left
-        for needs, recipe in recipes(left):
+        for needs, recipe in recipes(left, self.weak):
             for parts in combinations(*(tuple(self.beside(need)) for need in needs)):
                 yield _built(left, parts, recipe)
 
@@ -242,11 +269,19 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """Something of a session that leaked, on both sides."""
+
+    leak: Leaked
+    value: Pair
+
+
+@dataclass(frozen=True, slots=True)
 class Executed:
     """A script up to its first difference, and what is then seen on the left and on the right."""
 
     script: Script
-    taken: tuple[Taken, ...]
+    taken: tuple[Taken | Lost, ...]
     seen: tuple[Saying, Saying]
     trail: tuple[Opening, ...]
     """What the attacker opens in the end to see it."""
@@ -258,6 +293,7 @@ def execute(machines: Mapping[str, RoleMachine], families: Mapping[str, Family],
     try:
         run.all()
     except Different as different:
+        run.check_owners()
         left, right = different.args
         return Executed(script, tuple(run.taken), (left, right), different.trail)
     raise NotExecuted("nothing differs")
@@ -273,7 +309,7 @@ class _Run:
     signed: list[tuple[_Session, str, Pair]] = field(default_factory=list)
     """What was sent by which session, and to which role."""
     seen: Seen | None = None
-    taken: list[Taken] = field(default_factory=list)
+    taken: list[Taken | Lost] = field(default_factory=list)
     received: Pair | None = None
     """What the session that moves has received on its way."""
 
@@ -281,14 +317,16 @@ class _Run:
         self.sent += [(key, key) for key in self.script.leaked]
         for start in self.script.starts:
             self._start(start)
+        self._leak()
         for number, move in enumerate(self.script.moves):
             try:
                 self._move(self.sessions[move.session], move.session, move.state, move.values)
             except NotExecuted as problem:
                 raise NotExecuted(str(problem), number) from None
-        if self.script.after is not None and not self._is_past(*self.script.after):
-            raise NotExecuted("nothing leaks so early")
-        self.sent += [(key, key) for key in self.script.later]
+            self._leak()
+        if all(self._is_past(self.script.judged, states) for states in self.script.after):
+            self.sent += [(key, key) for key in self.script.later]
+            self._leak(later=True)
         self.seen = None
         self._look()
         if self.script.last is not None:
@@ -299,12 +337,47 @@ class _Run:
         session = self.sessions.get(label)
         return session is not None and any(s.index in states for s in session.machine.lineage(session.state))
 
+    def _leak(self, *, later: bool = False) -> None:
+        """Give away what sessions hold by now of that which leaks, each thing once."""
+        for leak in self.script.values:
+            for state, term in leak.terms if later or not leak.later else ():
+                if self._is_past(leak.session, frozenset((state,))):
+                    session = self.sessions[leak.session]
+                    lost = Lost(leak, (self._ground(term, session.left), self._ground(term, session.right)))
+                    if lost not in self.taken:
+                        self.taken.append(lost)
+                        self.sent.append(lost.value)
+                        self.seen = None
+
+    def check_owners(self) -> None:
+        """Nothing if only sessions of which the claim says so leak; raise :class:`NotExecuted` otherwise."""
+        for lost in self.taken:
+            if isinstance(lost, Lost) and lost.leak.owner != "all":
+                own = self._is_partner(self.sessions[lost.leak.session])
+                if own != (lost.leak.owner == "own"):
+                    raise NotExecuted(f"{lost.leak.session} does not leak")
+
+    def _is_partner(self, session: _Session) -> bool:
+        """Return whether a session is the judged one, or the judged one got its first value of the role from it."""
+        judged = self.sessions.get(self.script.judged)
+        if judged is None or session is judged or session.machine.role.name not in self.script.partners:
+            return session is judged
+        shared = Held.first_shared(judged.machine, [Stance(judged.machine, judged.state, {})], session.machine)
+        names = [v for v in session.machine.role.parameters if judged.left.get(v, v) is judged.right.get(v)]
+        return (
+            shared is not None
+            and judged.left[shared] is session.left[shared]
+            and all(judged.left[name] is session.left[name] for name in names)
+        )
+
     def _ground(self, term: Term, values: Mapping[Var, Term]) -> Term:
         """Return a term with values put in, the index of a key in one order if its order is irrelevant."""
         unordered = {name for name, family in self.families.items() if family.kind == "unordered"}
         return ground(term, values, unordered)
 
     def _start(self, start: Start) -> None:
+        if start.session != self.script.judged and any(left != right for left, right in start.names):
+            raise NotExecuted("two sessions differ from side to side")
         machine = self.machines[start.role]
         sides = [
             {v: Const(names[at], NAME) for v, names in zip(machine.role.parameters, start.names, strict=True)}
@@ -317,7 +390,7 @@ class _Run:
 
     def _look(self) -> Seen:
         if self.seen is None or len(self.seen.pairs) < len(self.sent):
-            self.seen = Seen(self.sent, self.families)
+            self.seen = Seen(self.sent, self.families, self.script.weak)
         return self.seen
 
     def _move(self, session: _Session, label: str, state: int, values: Mapping[Var, Term]) -> None:
@@ -434,6 +507,8 @@ class _Run:
         if self.script.passive:
             raise NotExecuted("the attacker sends nothing")
         session = self.sessions[last.session]
+        if session.state != last.state:
+            raise NotExecuted(f"{last.session} does not wait for that")
         supplied = self._ground(last.supplied, last.values)
         seen = self._look()
         for message in _fillings(supplied, seen):

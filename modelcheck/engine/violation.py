@@ -166,7 +166,7 @@ class Judge:
         if created:
             return any(session.values.get(variable) is term for variable in created)
         here = Stance(session.machine, session.state, session.machine.states[session.state].views)
-        return (term,) in self.tuples(session, here, (local,))
+        return term in [self.world.ground(own, session.values) for own in self.held.at(here, local)]
 
     def _index_fits(self, datum: Datum, key: Key) -> bool:
         if not datum.arguments:

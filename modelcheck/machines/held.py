@@ -222,6 +222,17 @@ class Held:
                 found.append(state.index)
         return self.cuts(machine, found)
 
+    def first_had(self, machine: RoleMachine, datum: Datum) -> Iterator[tuple[Stance, Term]]:
+        """Yield on each branch where the role first has a datum, more than a public half of it, and its view of it."""
+        found: list[int] = []
+        for state in machine.states[1:]:
+            if not any(ancestor.index in found for ancestor in machine.lineage(state.parent)) and self.at(
+                Stance(machine, state.index, state.views), datum
+            ):
+                found.append(state.index)
+        for stance in self.cuts(machine, found):
+            yield from ((stance, own) for own in self.at(stance, datum))
+
     def first_after(self, earlier: tuple[Stance, ...], data: tuple[Datum, ...]) -> tuple[Stance, ...]:
         """Return where a role first holds all the data, of the states that come after one of ``earlier``."""
         if not earlier:

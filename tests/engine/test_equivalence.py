@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from modelcheck.engine import equivalence, observations
+from modelcheck.engine import bileaks, equivalence, observations
 from modelcheck.engine.audit import Stage, audit
 from modelcheck.engine.boxes import Budget
-from modelcheck.engine.equivalence import Others, _Bench, decide
+from modelcheck.engine.equivalence import Others, Shown, _Bench, decide
 from modelcheck.engine.prover import Proof
 from modelcheck.engine.solver import Solver
+from modelcheck.engine.twosides import NotExecuted, execute
 from modelcheck.options import Options
 from modelcheck.pipeline import check_claim
 from modelcheck.protocol.model import Observational
@@ -121,6 +122,50 @@ def test_a_stronger_attacker_turns_the_verdict(power: str) -> None:
     assert isinstance(verdict(text.rstrip() + f" despite {power}\n"), Attack)
 
 
+SEALED = ESNI.format(bound="(r, g^x)", flight="nonce, server, sign(signing(server), transcript)").rstrip()
+
+
+def test_what_leaks_of_sessions_is_looked_at_by_tests_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody sends the name or the server's view of it: only what leaks shows it."""
+    text = HELLO.format(hello="n", reply="m", attacker="").rstrip() + " despite leak of server\n"
+    anonymous = text.replace("role Server is server", "role Server")
+    assert isinstance(verdict(anonymous), Attack)
+    monkeypatch.setattr(bileaks, "given_tests", lambda clauses, given, needs: ())
+    assert not isinstance(verdict(anonymous, Options(audit=False, vacuity=False)), Attack)
+
+
+def test_a_leak_of_a_session_is_told_of_both_sides() -> None:
+    found = verdict(SEALED + " despite leak of h\n")
+    assert isinstance(found, Attack)
+    assert found.steps[0].kind == "reveal"
+    assert found.steps[0].text.startswith("leak of h of Client #1 with B1")
+    assert found.steps[0].right.startswith("leak of h of Client #1 with B2")
+
+
+def test_a_session_makes_no_check_again_that_it_is_past() -> None:
+    """The nonce opens the client to test certificates, and is of no use once the client has accepted."""
+    assert isinstance(verdict(SEALED + " despite leak of nonce\n"), Attack)
+    assert isinstance(verdict(SEALED + " despite leak of nonce after Client accepts\n", Options()), Holds)
+
+
+def test_the_replayer_says_whose_values_leak() -> None:
+    """A run in which the partner's share leaks is none in which that of other sessions does."""
+    found = verdict(SEALED + " despite leak of y\n")
+    assert isinstance(found, Attack)
+    (task,) = tasks(SEALED + " despite leak of y\n")
+    assert isinstance(task.what.property, Observational)
+    shown = decide(task.library.system(task.owner), task.what, task.what.property, Budget(10**8), vacuity=False)
+    assert isinstance(shown, Shown)
+    assert shown.seen is not None
+    script = shown.seen.script
+    machines = {machine.role.name: machine for machine in task.library.system(task.owner).machines}
+    families = task.library.system(task.owner).protocol.key_families()
+    assert execute(machines, families, script).seen == shown.seen.seen
+    others = tuple(replace(leak, owner="other") for leak in script.values)
+    with pytest.raises(NotExecuted, match="does not leak"):
+        execute(machines, families, replace(script, values=others))
+
+
 def test_a_later_leak_reads_what_was_recorded() -> None:
     text = ESNI.format(bound="(r, g^x)", flight="nonce, server, sign(signing(server), transcript)").rstrip()
     assert isinstance(verdict(text + " despite leak of esni(front) after Client accepts\n"), Attack)
@@ -168,8 +213,10 @@ def test_who_may_write_on_an_authentic_channel_is_a_difference() -> None:
             ("server indistinguishable", "n indistinguishable"),
             "sides that differ in `n`, which Client neither starts from nor picks",
         ),
-        (("at Client\n", "at Client despite weak hash\n"), "weak primitives"),
-        (("at Client\n", "at Client despite leak of n of other sessions\n"), "leaks of session values"),
+        (("at Client\n", "at Client despite weak hash\n"), "weak hash where sides are compared"),
+        (("at Client\n", "at Client despite weak sign\n"), "weak sign where sides are compared"),
+        (("at Client\n", "at Client if Client agrees with Server on m\n"), "a premise"),
+        (("at Client\n", "at Client despite unchecked possession of signing\n"), "unchecked possession"),
         (("{ B1, B2 }", "{ B1, B1 }"), "two sides that are the same name"),
         (("at Client\n", "at Client despite dishonest server\n"), "a judged name that is the attacker's"),
     ],
