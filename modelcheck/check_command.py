@@ -139,7 +139,7 @@ def _report_text(run: Run, *, verbose: bool) -> str:
     from modelcheck.render.text import claim_line, details, summary
 
     heading, whole = "", []
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and not _is_plain_terminal()
     try:
         with _progress() as shown:
             for result in run.results(shown.running):
@@ -162,9 +162,14 @@ def _report_text(run: Run, *, verbose: bool) -> str:
     return "\n".join([*whole, summary(run.done), ""])
 
 
+def _is_plain_terminal() -> bool:
+    """Return whether the terminal says that it understands no commands."""
+    return os.environ.get("TERM") in ("dumb", "unknown")
+
+
 def _progress() -> AbstractContextManager[Shown | Bar]:
-    """Return a progress bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
+    """Return a progress bar on a terminal, nothing elsewhere and where it could not be removed."""
+    if not sys.stderr.isatty() or _is_plain_terminal():
         return nullcontext(Shown())
     from modelcheck.render.progress import bar
 

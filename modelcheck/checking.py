@@ -25,7 +25,7 @@ from modelcheck.cache import (
 from modelcheck.crash import write_crash
 from modelcheck.diagnostics import SpecRejected
 from modelcheck.engine.evidence import Certificate
-from modelcheck.files import write_atomically
+from modelcheck.files import resolved, write_atomically
 from modelcheck.options import Options
 from modelcheck.pipeline import ClaimTask, Library, check_claim
 from modelcheck.protocol.model import Protocol
@@ -90,11 +90,11 @@ def prepare(files: Sequence[Path], request: Request) -> Prepared:
     """
     found = tuple(files)
     try:
-        sources = {path.resolve(): read_source(path) for path in found}
+        sources = {resolved(path): read_source(path) for path in found}
     except SpecRejected:
         sources = {}  # opening the library says of all files what is wrong
     key = _plan_key(found, sources, request.options)
-    if request.cache is not None and len(sources) == len({path.resolve() for path in found}):
+    if request.cache is not None and len(sources) == len({resolved(path) for path in found}):
         known = request.cache.plan(key)
         if known is not None and (more := _unchanged(known)) is not None:
             return Prepared(found, known.claims, known.notes, sources | more)
@@ -115,13 +115,13 @@ def prepare_protocol(library: Library, protocol: Protocol, request: Request) -> 
 
 def _plan_key(files: Sequence[Path], sources: dict[Path, Source], options: Options) -> str:
     texts = [
-        (str(path), str(path.resolve()), sources[path.resolve()].text) for path in files if path.resolve() in sources
+        (str(path), str(resolved(path)), sources[resolved(path)].text) for path in files if resolved(path) in sources
     ]
     return digest(program(), claim_key({}, "", "", options), texts)
 
 
 def _by_path(library: Library) -> dict[Path, Source]:
-    return {Path(source.path).resolve(): source for source in library.sources}
+    return {resolved(source.path): source for source in library.sources}
 
 
 def _unchanged(plan: Plan) -> dict[Path, Source] | None:
@@ -134,7 +134,7 @@ def _unchanged(plan: Plan) -> dict[Path, Source] | None:
             return None
         if digest(source.text) != one.digest:
             return None
-        found[Path(one.path).resolve()] = source
+        found[resolved(one.path)] = source
     return found
 
 
@@ -148,7 +148,7 @@ def _plan(library: Library, files: Sequence[Path], options: Options) -> Plan:
         key = claim_key(closures[task.protocol], task.protocol, task.claim, options)
         source = sha256(task.owner.span.source.text.encode()).hexdigest()
         claims.append(Planned(task.file, task.protocol, task.claim, line, column, key, source))
-    named = {path.resolve() for path in files}
+    named = {resolved(path) for path in files}
     included = tuple(
         Included(source.path, digest(source.text)) for path, source in _by_path(library).items() if path not in named
     )

@@ -312,6 +312,9 @@ def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 2 for rejected specs, 130 when interrupted, 101 for a mistake of ours."""
     from modelcheck.diagnostics import SpecRejected, render_diagnostic
 
+    for name in ("stdout", "stderr"):  # None where the caller has closed them
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (it stays open to the end)
     try:
         main(list(arguments) if arguments is not None else None, standalone_mode=False)
     except SpecRejected as rejected:
@@ -331,7 +334,9 @@ def run(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(INTERRUPTED)
     except OSError as problem:
-        click.echo(f"error: {problem.strerror or problem}: {problem.filename or ''}", err=True)
+        click.echo(
+            f"error: {problem.strerror or problem}{f': {problem.filename}' if problem.filename else ''}", err=True
+        )
         sys.exit(REJECTED)
     except Exception:  # noqa: BLE001 (the last resort: whatever went wrong is saved and reported as our mistake)
         _crash()

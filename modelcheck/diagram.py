@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, assert_never, get_args
 
 from modelcheck.diagnostics import did_you_mean
+from modelcheck.files import resolved
 from modelcheck.machines.machine import RoleMachine
 from modelcheck.options import Options
 from modelcheck.pipeline import Library, check_claim, open_library, select_claims
@@ -65,8 +66,8 @@ class Spec:
     @property
     def protocols(self) -> tuple[Protocol, ...]:
         """The protocols that stand in the file itself, in order."""
-        own = str(self.path.resolve())
-        return tuple(p for p in self.library.protocols if str(Path(p.span.source.path).resolve()) == own)
+        own = str(resolved(self.path))
+        return tuple(p for p in self.library.protocols if str(resolved(p.span.source.path)) == own)
 
     def protocol(self, name: str | None = None) -> Protocol:
         """Return a protocol by name, the file's first without one; raise NoDiagram if there is none."""

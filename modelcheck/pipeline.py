@@ -29,6 +29,7 @@ from modelcheck.engine.prover import Proof, System, honest_paths, idle_protocol,
 from modelcheck.engine.solver import Solved, Solver
 from modelcheck.engine.twosides import spelled
 from modelcheck.engine.unlinkability import as_comparison
+from modelcheck.files import resolved
 from modelcheck.machines.held import Held
 from modelcheck.machines.machine import Receive, RoleMachine, Send
 from modelcheck.machines.project import project_all
@@ -118,7 +119,7 @@ def open_library(files: Sequence[Path], known: Mapping[Path, Source] | None = No
     todo = [(path, None) for path in files]
     while todo:
         path, included = todo.pop(0)
-        key = path.resolve()
+        key = resolved(path)
         if key in trees:
             continue
         try:
@@ -168,10 +169,10 @@ def _project_all(library: Library) -> None:
 
 def select_claims(library: Library, files: Sequence[Path], pattern: str | None = None) -> tuple[ClaimTask, ...]:
     """Return the claims of some files, those of one label (or ``protocol.label``) if ``pattern`` is given."""
-    wanted = {str(path.resolve()): str(path) for path in files}
+    wanted = {str(resolved(path)): str(path) for path in files}
     tasks = []
     for protocol in library.protocols:
-        path = str(Path(protocol.span.source.path).resolve())
+        path = str(resolved(protocol.span.source.path))
         if path not in wanted:
             continue
         for claim in protocol.claims:
@@ -182,9 +183,9 @@ def select_claims(library: Library, files: Sequence[Path], pattern: str | None =
 
 def machines(library: Library, files: Sequence[Path]) -> Iterator[RoleMachine]:
     """Yield the role machines of the protocols that stand in some files."""
-    wanted = {path.resolve() for path in files}
+    wanted = {resolved(path) for path in files}
     for protocol in library.protocols:
-        if Path(protocol.span.source.path).resolve() in wanted:
+        if resolved(protocol.span.source.path) in wanted:
             yield from (m for m in library.system(protocol).machines if m.protocol == protocol.name)
 
 

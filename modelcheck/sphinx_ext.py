@@ -26,6 +26,7 @@ from modelcheck.cache import user_cache
 from modelcheck.checking import Request, check_all, prepare_protocol
 from modelcheck.diagnostics import SpecRejected, did_you_mean, render_diagnostic
 from modelcheck.diagram import Diagram, Kind, NoDiagram, Spec, draw, draw_attack, open_spec
+from modelcheck.files import resolved
 from modelcheck.options import Options
 from modelcheck.protocol.model import Protocol
 from modelcheck.pygments_lexer import FlowLexer
@@ -91,10 +92,14 @@ class _FlowDirective(SphinxDirective):
         _, path = self.env.relfn2path(name)
         self.env.note_dependency(path)
         known = cast("dict[str, Spec]", self.env.temp_data.setdefault("flow:specs", {}))
-        if path not in known:
-            known[path] = open_spec(path)
-        for source in {protocol.span.source.path for protocol in known[path].library.protocols}:
-            self.env.note_dependency(str(Path(source).resolve()))
+        try:
+            if path not in known:
+                known[path] = open_spec(path)
+        except SpecRejected:
+            self.env.note_reread()  # the repair may be in any of the files that it includes
+            raise
+        for source in known[path].library.sources:
+            self.env.note_dependency(str(resolved(source.path)))
         return known[path]
 
     @property

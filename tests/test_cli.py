@@ -120,6 +120,24 @@ class TestCheck:
         assert code == 3
         assert "        it was not started within 0 seconds\n" in out
 
+    def test_what_is_hidden_in_a_folder_is_left_alone(self, run: Run, hello: str) -> None:
+        Path(".venv").mkdir()
+        Path(".venv/hello.flow").write_text(Path(hello).read_text(encoding="utf-8"), encoding="utf-8")
+        Path(".#hello.flow").symlink_to("nobody@nowhere")
+        Path("folder.flow").mkdir()
+        code, out, err = run("check", ".", "--claim", "secrecy", "--no-audit")
+        assert (code, err) == (0, "")
+        assert out.splitlines()[0] == "hello  (hello.flow)"
+
+    def test_links_that_lead_in_a_circle(self, run: Run, hello: str) -> None:
+        Path("circle.flow").symlink_to("circle.flow")
+        assert "there is no file or folder `circle.flow`" in run("check", "circle.flow")[2]
+        assert "`circle.flow` cannot be read: Too many levels" in run("check", ".")[2]
+        Path(hello).write_text('include "circle.flow"\n', encoding="utf-8")
+        code, _, err = run("check", hello)
+        assert code == 2
+        assert "the included file cannot be read: `circle.flow` cannot be read: Too many levels" in err
+
     def test_a_folder_without_specs_has_no_claims(self, run: Run) -> None:
         assert run("check") == (5, "no claims found\n", "")
 

@@ -39,3 +39,19 @@ def test_an_interruption_leaves_the_old_file_and_nothing_else(
         write_atomically(path, "new")
     found = [file.read_text(encoding="utf-8") for file in tmp_path.iterdir()]
     assert found == ([] if before is None else [before])
+
+
+def test_a_link_stays_one_and_its_file_is_written(tmp_path: Path) -> None:
+    path, link = tmp_path / "a.txt", tmp_path / "link.txt"
+    path.write_text("old", encoding="utf-8")
+    link.symlink_to("a.txt")
+    write_atomically(link, "new")
+    assert (link.is_symlink(), path.read_text(encoding="utf-8")) == (True, "new")
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with os.fdopen(os.open(pipe, os.O_RDWR), "rb", buffering=0) as reader:
+        write_atomically(pipe, "text")
+        assert (pipe.is_fifo(), reader.read(4)) == (True, b"text")

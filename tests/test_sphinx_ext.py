@@ -172,6 +172,21 @@ def test_an_edited_spec_rebuilds_its_pages_and_no_others(build: Build) -> None:
     assert "another title" in again.pages["index"]
 
 
+def test_an_included_file_rebuilds_the_pages_that_show_it(build: Build, tmp_path: Path) -> None:
+    middle, inner = tmp_path / "source" / "middle.flow", tmp_path / "source" / "inner.flow"
+    middle.write_text('include "inner.flow"\n')
+    inner.write_text(SPEC.partition("variant")[0].replace("protocol p", "protocol inner"))
+    spec = 'include "middle.flow"\n' + SPEC
+    build("html", p=spec)
+    assert "0 added, 0 changed, 0 removed" in build("html", p=spec).said
+    middle.write_text('include "inner.flow"\n# a remark\n')
+    assert "0 added, 2 changed, 0 removed" in build("html", p=spec).said
+    inner.write_text("protocol")
+    assert "MC110" in build("html", p=spec).warnings
+    inner.write_text(SPEC.partition("variant")[0].replace("protocol p", "protocol inner"))
+    assert build("html", p=spec).warnings == ""
+
+
 def test_parallel_reading_finds_the_same_things(build: Build) -> None:
     filler = {f"page{number}": f":orphan:\n\nPage {number}\n=======\n\n:flow:claim:`p.lost`\n" for number in range(6)}
     built = build("html", "-W", "-j", "2", **filler)

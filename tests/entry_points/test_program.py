@@ -84,6 +84,28 @@ def test_a_reader_that_stops_reading_is_no_mistake_of_the_program(tmp_path: Path
     assert "internal error" not in err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the shell of Unix closes files")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&-"])
+def test_closed_streams_change_no_verdict(tmp_path: Path, closed: str) -> None:
+    (tmp_path / "hello.flow").write_text(starting_spec("hello"), encoding="utf-8")
+    command = f"'{sys.executable}' -m modelcheck check hello.flow --claim secrecy --no-audit -o report {closed}"
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=environment, capture_output=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "secrecy" in (tmp_path / "report").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device is one of Linux")
+def test_a_full_disk_is_an_error_in_a_sentence(tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "modelcheck", "explain"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
+            stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, b"error: No space left on device\n")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as on Unix")
 def test_an_interruption_leaves_no_half_written_file(tmp_path: Path) -> None:
     (tmp_path / "hello.flow").write_text(starting_spec("hello"), encoding="utf-8")

@@ -102,6 +102,12 @@ def test_the_bar_leaves_nothing_behind_in_the_report(tmp_path: Path) -> None:
     assert without_times(screen(output)) == REPORT
 
 
+def test_a_terminal_that_cannot_remove_a_bar_gets_none(tmp_path: Path) -> None:
+    output = check(tmp_path, TERM="dumb")
+    assert "checking" not in output
+    assert without_times(output.splitlines()) == REPORT
+
+
 def test_the_bar_stays_on_the_terminal_when_the_report_goes_to_a_file(tmp_path: Path) -> None:
     output = check(tmp_path, to_file=True)
     assert "checking" in output
