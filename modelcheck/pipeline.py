@@ -321,20 +321,21 @@ def _picks_observed(
 
     An observer of whole runs may fail to see what roles that compare side by side show.
     """
+    refused: Unsupported | None = None
     if picked_alike(system, wanted) is not None:
         try:
             result = decide(system, claim, wanted, budget, vacuity=options.vacuity)
-        except Unsupported:
-            pass
+        except Unsupported as unsupported:
+            refused = unsupported
         else:
             if not claim.passive or isinstance(result, Proof):
                 return _compared(system, claim, wanted, budget, result)
     try:
         return decide_observed(system, claim, wanted, vacuity=options.vacuity)
-    except Unsupported:
+    except Unsupported as unsupported:
         found = None if claim.passive else _probed(system, claim, wanted)
         if found is None:
-            raise
+            raise refused or unsupported from None
         return found
 
 

@@ -526,7 +526,7 @@ def _refuse(system: System, claim: Claim, sort: str) -> None:
     for power in claim.powers:
         match power:
             case Weak(form, when):
-                _refuse_weak(form, when, sort)
+                _refuse_weak(form, when)
             case UncheckedPossession():
                 raise Unsupported("unchecked possession where sides are compared")
             case Leak() | Dishonest():
@@ -548,15 +548,15 @@ def _refuse(system: System, claim: Claim, sort: str) -> None:
                     pass
 
 
-def _refuse_weak(form: str, when: Fact | None, sort: str) -> None:
+def _refuse_weak(form: str, when: Fact | None) -> None:
     """Raise :class:`Unsupported` for a weak form that is no opening or recipe of which both sides give the same.
 
     What opens without a key opens on both sides, for terms have the same shape there; a secret that is computed from a
     public half or ciphertext is a function of it. A forged signature has a key that the attacker need not know, and a
     hash that collides is no function with a result of its own: which pairs there are the clauses do not say.
     """
-    if form not in SAME_ON_BOTH or sort != NAME:
-        raise Unsupported(f"weak {form} where sides are compared" if sort == NAME else "weak primitives and a pick")
+    if form not in SAME_ON_BOTH:
+        raise Unsupported(f"weak {form} where sides are compared")
     if when is not None:
         raise Unsupported(f"weak {form} in some sessions only, where sides are compared")
 
