@@ -174,7 +174,7 @@ class _Search:
         match step:
             case Create(variable):
                 yield {**values, variable: Const(f"{variable.name}@{player.label}", variable.sort)}, (), ()
-            case Pick(value, rule, sources, allowed):
+            case Pick(value=value, allowed=allowed):
                 for one in self.picks(step, values):
                     if allowed is not None and one.value not in allowed:
                         continue
@@ -182,7 +182,6 @@ class _Search:
                         yield {**values, value: one}, (), (replace(step, value=one, allowed=None),)
                     elif value is one:
                         yield values, (), (replace(step, value=one, allowed=None),)
-                del rule, sources
             case Choose():
                 yield values, (), (step,)
             case Guard():
@@ -196,7 +195,7 @@ class _Search:
                 raise Unsupported("values that roles keep for later sessions, to an attacker who sends messages,")
 
     def picks(self, step: Pick, values: Mapping[Var, Term]) -> Iterator[Const]:
-        """Yield what may be picked; of several values the first ones, one of which every path has."""
+        """Yield what may be picked: any value of the sort, or one that is in all the sets."""
         sort = str(sort_of(step.value))
         order = self.system.protocol.finite_sorts()[sort]
         sets = [self.ground(source, values) for source in step.sources]
