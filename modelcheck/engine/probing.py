@@ -47,7 +47,7 @@ from modelcheck.machines.machine import (
     Step,
     fixed_values,
 )
-from modelcheck.protocol.model import Claim, Dishonest, Leak, Observational, set_choices
+from modelcheck.protocol.model import Claim, Dishonest, Leak, Observational, Picked, set_choices
 from modelcheck.protocol.terms import ANYTHING, NAME, App, Const, Key, Term, Var, sort_of, subterms
 from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS, is_data
 from modelcheck.verdict import Attack, AttackSession, AttackStep
@@ -457,6 +457,7 @@ def _start(search: _Search) -> list[_World]:
     """Return the worlds in which all sessions have done what they do without being sent anything."""
     system, claim = search.system, search.claim
     dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
+    _refuse_other_picks(search)
     players = []
     for machine in system.machines:
         if machine.protocol != system.protocol.name:
@@ -480,6 +481,15 @@ def _start(search: _Search) -> list[_World]:
     if not worlds:
         raise Unsupported("sides of which one has no run")
     return worlds
+
+
+def _refuse_other_picks(search: _Search) -> None:
+    """Raise :class:`Unsupported` if the judged role picks another value of the sort: which of its picks differs is then open."""
+    for path in search.system.protocol.paths:
+        subject = path.values.get(search.wanted.subject.name)
+        picks = [e for e in path.events if isinstance(e, Picked) and e.role == search.wanted.role]
+        if subject is not None and sum(sort_of(e.variable) == sort_of(subject) for e in picks) > 1:
+            raise Unsupported("a role with two picks of one sort, to an attacker who sends messages,")
 
 
 def _paths(search: _Search, side: int | None) -> frozenset[int]:

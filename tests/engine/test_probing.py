@@ -80,6 +80,14 @@ def test_the_sides_may_be_swapped() -> None:
         assert isinstance(check_claim(task, Options(audit=False)).verdict, Attack)
 
 
+def test_other_picks_of_the_sort_are_not_taken_for_the_judged_one() -> None:
+    """What a second pick shows differs between two sessions of one side too: it is no difference of the sides."""
+    text = SPEC.format(opened="hash(n, m, g^y)", closed="other", body="n, g^x", attacker="")
+    text = text.replace("Client picks mode: Mode\n", "Client picks mode: Mode\n  Client picks word: Mode\n")
+    (task,) = tasks(text.replace("share: g^x,", "share: g^x, word: word,"))
+    assert isinstance(check_claim(task, Options(audit=False)).verdict, NotSupported)
+
+
 @pytest.mark.parametrize(
     ("attacker", "reason"),
     [(" despite weak hash", "weak primitives"),
