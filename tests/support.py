@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelcheck.diagnostics import SpecRejected
 from modelcheck.options import Options
 from modelcheck.pipeline import ClaimTask, Library, check_claim
 from modelcheck.protocol.resolve import Resolver
@@ -21,6 +22,16 @@ def tasks(text: str) -> list[ClaimTask]:
     """A task for every claim of a text."""
     found = library(text)
     return [ClaimTask("test.flow", found, p, claim) for p in found.protocols for claim in p.claims]
+
+
+def only_claim(text: str) -> ClaimTask | None:
+    """The one claim of a text, None if the text is rejected or its roles cannot do what it says."""
+    try:
+        (task,) = tasks(text)
+        task.library.system(task.owner)
+    except SpecRejected:
+        return None
+    return task
 
 
 def results(text: str, options: Options = FAST) -> dict[str, ClaimResult]:

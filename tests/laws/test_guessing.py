@@ -10,7 +10,6 @@ from random import Random
 
 import pytest
 
-from modelcheck.diagnostics import SpecRejected
 from modelcheck.engine import offline
 from modelcheck.engine.deduction import ATTACKER_VALUES, Knowledge, key_ring
 from modelcheck.engine.guessing import OfflineTests
@@ -22,7 +21,7 @@ from modelcheck.protocol.theory import FRESH_SORTS
 from modelcheck.verdict import Attack, Holds, PossibleDifference, Verdict
 from tests.laws.explicit import ATTACKER, Search, Session, World, start
 from tests.laws.two_worlds import Different, Frames
-from tests.support import tasks
+from tests.support import only_claim, tasks
 
 OPTIONS = Options(audit=False, vacuity=False)
 OTHERS = [("Alice", ("A", "B")), ("Alice", ("A", "i")), ("Bob", ("B", "A")), ("Bob", ("B", "i")), ("Bob", ("A", "B"))]
@@ -68,12 +67,7 @@ def protocol(seed: int) -> str:
 
 def claim_of(seed: int) -> ClaimTask | None:
     """The claim of a random protocol, None if its roles cannot do what it says."""
-    try:
-        (task,) = tasks(protocol(seed))
-        task.library.system(task.owner)
-    except SpecRejected:
-        return None
-    return task
+    return only_claim(protocol(seed))
 
 
 SEEDS = [seed for seed in range(24) if claim_of(seed) is not None]
