@@ -14,10 +14,12 @@ from modelcheck.engine import guessing, sidebyside
 from modelcheck.engine.agreement import TooMany
 from modelcheck.engine.attacks import Searched, find_attack
 from modelcheck.engine.audit import BudgetSpent, Stage, audit
+from modelcheck.engine.bibench import Shown
 from modelcheck.engine.boxes import Budget, BudgetExceeded, TimeExceeded
 from modelcheck.engine.claim_scope import findings
+from modelcheck.engine.comparable import assumptions, picked_alike
 from modelcheck.engine.derivation import explain
-from modelcheck.engine.equivalence import Shown, assumptions, decide, picked_alike, words_of
+from modelcheck.engine.equivalence import decide, words_of
 from modelcheck.engine.evidence import BadEvidence, Certificate, certificate, dump, load
 from modelcheck.engine.guessing import Untested
 from modelcheck.engine.judged import Unsupported
@@ -26,8 +28,8 @@ from modelcheck.engine.narrate import Narrator
 from modelcheck.engine.observer import decide_observed, starts_with
 from modelcheck.engine.probing import probed
 from modelcheck.engine.prover import Proof, System, honest_paths, idle_protocol, paths_to, prove, reaches_point
+from modelcheck.engine.seen import spelled
 from modelcheck.engine.solver import Solved, Solver
-from modelcheck.engine.twosides import spelled
 from modelcheck.engine.unlinkability import as_comparison
 from modelcheck.files import resolved
 from modelcheck.machines.held import Held

@@ -21,9 +21,9 @@ from modelcheck.engine.judged import STAR, Forbids
 from modelcheck.engine.leaks import Given, given_by, taken_apart, terms_of
 from modelcheck.engine.observations import Test, given_tests
 from modelcheck.engine.scene import Scene, Session, leaf_name, summaries
+from modelcheck.engine.script import Leaked
 from modelcheck.engine.spotlight import literals, restriction
 from modelcheck.engine.steps import session_variable, state_literal
-from modelcheck.engine.twosides import Leaked
 from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import RoleMachine
 from modelcheck.protocol.model import Claim, Datum, Leak, Point

@@ -15,9 +15,11 @@ from modelcheck.engine.clauses import SESSION, Predicate, Rule
 from modelcheck.engine.derivation import Derivation, Step
 from modelcheck.engine.observations import Test
 from modelcheck.engine.scene import Scene, Session, attacker_leaf
+from modelcheck.engine.script import Delivery, Leaked, Move, NotExecuted, Script, Start
+from modelcheck.engine.seen import ATTACKER
 from modelcheck.engine.solver import Solved
 from modelcheck.engine.steps import session_variable
-from modelcheck.engine.twosides import ATTACKER, Delivery, Executed, Leaked, Move, NotExecuted, Script, Start, execute
+from modelcheck.engine.twosides import Executed, execute
 from modelcheck.protocol.terms import NAME, Const, Key, Term, Var
 from modelcheck.protocol.terms import replace as put
 

@@ -20,7 +20,7 @@ from modelcheck.engine.deduction import KeyRing, key_ring
 from modelcheck.engine.frames import Frame, Sights
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.prover import System
-from modelcheck.engine.twosides import Different, Seen, spelled
+from modelcheck.engine.seen import Different, Seen, spelled
 from modelcheck.protocol.model import (
     Checked,
     Claim,

@@ -20,18 +20,8 @@ from modelcheck.engine.deduction import KeyRing, key_ring
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.observations import checked_parts
 from modelcheck.engine.prover import System
-from modelcheck.engine.twosides import (
-    ATTACKER,
-    Different,
-    NotExecuted,
-    Pair,
-    Saying,
-    Seen,
-    filled,
-    fit,
-    ground,
-    spelled,
-)
+from modelcheck.engine.script import NotExecuted
+from modelcheck.engine.seen import ATTACKER, Different, Pair, Saying, Seen, filled, fit, ground, spelled
 from modelcheck.machines.machine import (
     Choose,
     Create,

@@ -32,7 +32,7 @@ from modelcheck.protocol.model import (
 )
 
 if TYPE_CHECKING:
-    from modelcheck.engine.equivalence import Tested
+    from modelcheck.engine.bibench import Tested
     from modelcheck.engine.query import Query
 
 

@@ -13,20 +13,11 @@ from itertools import zip_longest
 from modelcheck.engine.deduction import ATTACKER_VALUES
 from modelcheck.engine.prover import System
 from modelcheck.engine.replay import NotReplayed, World
+from modelcheck.engine.script import Delivery, Move, NotExecuted, Script
+from modelcheck.engine.seen import ATTACKER, spelled
 from modelcheck.engine.tell import Teller
 from modelcheck.engine.trace import Advance, Reveal, SessionStart, Trace, TraceStep
-from modelcheck.engine.twosides import (
-    ATTACKER,
-    Delivery,
-    Executed,
-    Lost,
-    Move,
-    NotExecuted,
-    Script,
-    Taken,
-    execute,
-    spelled,
-)
+from modelcheck.engine.twosides import Executed, Lost, Taken, execute
 from modelcheck.engine.violation import Replayed, Violation
 from modelcheck.protocol.model import Claim, Leak, Observational
 from modelcheck.protocol.terms import App, Const, Key, Term, Var, rebuild

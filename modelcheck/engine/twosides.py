@@ -7,145 +7,16 @@ primitives, nothing of clauses, boxes and scenes. Only what it sees differ is an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import product as combinations
-from typing import Literal as OneOf
 
+from modelcheck.engine.script import Delivery, Leaked, Move, NotExecuted, Script, Start
+from modelcheck.engine.seen import Different, Opening, Pair, Saying, Seen, brief, fillings, fit, ground
 from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import Create, Guard, Pick, Receive, RoleMachine, Send, Step, fixed_values
 from modelcheck.protocol.model import Family
-from modelcheck.protocol.terms import (
-    ANYTHING,
-    NAME,
-    App,
-    Const,
-    Key,
-    Term,
-    Var,
-    rebuild,
-    replace,
-    show,
-    sort_of,
-    subterms,
-)
-from modelcheck.protocol.theory import (
-    DISHONEST,
-    FRESH_SORTS,
-    Recipe,
-    is_data,
-    match,
-    openings,
-    product,
-    recipes,
-)
-
-ATTACKER = "the attacker's"
-"""The fresh value of each sort that the attacker makes."""
-
-Pair = tuple[Term, Term]
-
-Saying = tuple[str | Term, ...]
-"""A sentence with terms in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """Something that the attacker opened on both sides: the term, the keys, what it found."""
-
-    source: Pair
-    keys: tuple[Pair, ...]
-    content: Pair
-
-
-class Different(Exception):
-    """Something is seen on one side only; the arguments are what is seen on the left and on the right (:data:`Saying`)."""
-
-    def __init__(self, left: Saying, right: Saying, trail: Sequence[Opening] = ()) -> None:
-        """``trail`` is what was opened to get there."""
-        super().__init__(left, right)
-        self.trail = tuple(trail)
-
-
-def spelled(saying: Saying, name: Callable[[Term], str] = lambda term: f"`{_brief(term)}`") -> str:
-    """Return a sentence, its terms by their names."""
-    return "".join(part if isinstance(part, str) else name(part) for part in saying)
-
-
-class NotExecuted(Exception):
-    """A script is no run of both systems; ``move`` is the number of the first move that cannot be made."""
-
-    def __init__(self, reason: str, move: int | None = None) -> None:
-        """``reason`` says why."""
-        super().__init__(reason)
-        self.move = move
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A session gets to a state; ``values`` are those of the role's variables on the left."""
-
-    session: str
-    state: int
-    values: Mapping[Var, Term]
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A session as it begins: its role, and its names on the left and on the right."""
-
-    session: str
-    role: str
-    names: tuple[tuple[str, str], ...]
-    picks: tuple[tuple[Var, tuple[str, str]], ...] = ()
-    """What it picks differently on the left and on the right."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A last message for a session in a state: what is supplied on the left, and the check that it may pass or not."""
-
-    session: str
-    state: int
-    expected: Term
-    supplied: Term
-    values: Mapping[Var, Term]
-
-
-@dataclass(frozen=True, slots=True)
-class Leaked:
-    """A datum of a session that leaks: the role's terms for it, each from a state on; a power of the claim allows it."""
-
-    session: str
-    power: int
-    terms: tuple[tuple[int, Term], ...]
-    owner: OneOf["own", "other", "all"]
-    """Whether the session has to be the judged one or its partner, must not be, or may be any."""
-    later: bool = False
-    """Whether it leaks when all moves are made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """Sessions, what they do in order, what leaks, and a last delivery if the difference is a role's."""
-
-    starts: tuple[Start, ...]
-    moves: tuple[Move, ...]
-    leaked: tuple[Term, ...]
-    last: Delivery | None
-    later: tuple[Term, ...] = ()
-    """The keys that leak when all moves are made."""
-    after: tuple[frozenset[int], ...] = ()
-    """For each moment after which something leaks, the states of which the judged session has to be past one."""
-    passive: bool = False
-    """Whether the attacker only listens: roles then receive what roles sent to them."""
-    values: tuple[Leaked, ...] = ()
-    judged: str = ""
-    """The session that differs from side to side."""
-    partners: tuple[str, ...] = ()
-    """The roles of which the session is its partner that made the first value which it received of theirs."""
-    weak: frozenset[str] = frozenset()
-    """The primitives that are weak."""
+from modelcheck.protocol.terms import NAME, Const, Term, Var
+from modelcheck.protocol.theory import DISHONEST
 
 
 @dataclass(slots=True)
@@ -155,108 +26,6 @@ class _Session:
     left: dict[Var, Term]
     right: dict[Var, Term]
     picks: Mapping[Var, tuple[str, str]]
-
-
-class Seen:
-    """What the attacker has on both sides, taken apart; making one raises :class:`Different` if that tells them apart."""
-
-    def __init__(
-        self, pairs: Sequence[Pair], families: Mapping[str, Family], weak: frozenset[str] = frozenset()
-    ) -> None:
-        """``weak`` are the primitives that are weak."""
-        self.families, self.weak = families, weak
-        self.pairs: dict[Pair, None] = {}
-        self.rights: dict[Term, dict[Term, None]] = {}
-        self.memo: dict[Term, dict[Term, None]] = {}
-        self.came: dict[Pair, Opening | Pair] = {}
-        """How a pair was found: by an opening, or as a part of another."""
-        self._add(pairs)
-        before = -1
-        while before != len(self.pairs):
-            before = len(self.pairs)
-            self.memo.clear()
-            for left, right in list(self.pairs):
-                self._take_apart(left, right)
-        # Small terms say most, and the parts of a message are compared by themselves.
-        for left, right in sorted(self.pairs, key=lambda pair: sum(1 for _ in subterms(pair[0]))):
-            for other in () if isinstance(left, App) and is_data(left.function) else self.beside(left):
-                if other is not right:
-                    raise Different(("the attacker finds ", left, " equal to what it can build"),
-                                    ("there it builds ", other, " and finds ", right),
-                                    self._trail((left, right)))  # fmt: skip
-
-    def _add(self, pairs: Iterable[Pair], source: Pair | None = None, keys: tuple[Pair, ...] = ()) -> None:
-        for pair in pairs:
-            if source is not None and pair not in self.pairs:
-                readable = is_data(source[0].fields[0]) or source[0].fields[0] == "sign"
-                self.came[pair] = source if readable else Opening(source, keys, pair)
-            self.pairs[pair] = None
-            self.rights.setdefault(pair[0], {})[pair[1]] = None
-
-    def _trail(self, pair: Pair) -> list[Opening]:
-        """Return what was opened to find a pair, outer layers first."""
-        found: list[Opening] = []
-        while pair in self.came:
-            way = self.came[pair]
-            if isinstance(way, Opening):
-                found.append(way)
-            pair = way.source if isinstance(way, Opening) else way
-        return found[::-1]
-
-    def _take_apart(self, left: Term, right: Term) -> None:
-        if isinstance(left, App) and is_data(left.function):
-            if not isinstance(right, App) or left.function != right.function:
-                raise Different(("a message ", left), ("a message ", right))
-            self._add(zip(left.arguments, right.arguments, strict=True), (left, right))
-            return
-        if isinstance(left, App) and left.function == "sign":
-            for public in self.beside(App("pk", left.arguments[:1])):
-                if not isinstance(right, App) or App("pk", right.arguments[:1]) is not public:
-                    raise Different(
-                        (left, " verifies with ", App("pk", left.arguments[:1])),
-                        (right, " does not verify with ", public), self._trail((left, right)))  # fmt: skip
-        for needs, content, opening in openings(left, self.weak):
-            for keys in combinations(*(tuple(self.beside(need)) for need in needs)):
-                found = [other for other in openings(right, self.weak) if other[2] is opening and other[0] == keys]
-                if not found:
-                    raise Different((*_list(needs), " opens ", left), (*_list(keys), " does not open ", right),
-                                    self._trail((left, right)))  # fmt: skip
-                self._add([(content, found[0][1])], (left, right), tuple(zip(needs, keys, strict=True)))
-
-    def beside(self, left: Term) -> dict[Term, None]:
-        """Return what the attacker has in the right system where it has ``left`` in the left one."""
-        if left not in self.memo:
-            self.memo[left] = {}
-            self.memo[left] = dict.fromkeys(self._beside(left))
-        return self.memo[left]
-
-    def _beside(self, left: Term) -> Iterator[Term]:
-        yield from list(self.rights.get(left, ()))
-        match left:
-            case Const(value, sort) if sort not in FRESH_SORTS or value == ATTACKER:
-                yield left
-            case Key(_, _, arguments) if Const(DISHONEST, NAME) in arguments:
-                if not self.families[left.family].holders:
-                    yield left
-            case App("pk" | "g", (Key(family, _, _),)) if self.families[family].public:
-                yield left
-            case App("id", (Key(),)):
-                # Identities are public, and so are all names.
-                yield left
-        for needs, recipe in recipes(left, self.weak):
-            for parts in combinations(*(tuple(self.beside(need)) for need in needs)):
-                yield _built(left, parts, recipe)
-
-
-def _built(left: Term, parts: tuple[Term, ...], recipe: Recipe | None) -> Term:
-    """Return what a way of building ``left`` gives from the parts of the right system; rubbish if it does not fit them."""
-    assert isinstance(left, App)
-    if recipe is None:
-        return App(left.function, parts)
-    bound: dict[Var, Term] = {}
-    if not all(match(need, part, bound) for need, part in zip(recipe.needs, parts, strict=True)):
-        return App(f"rubbish from {left.function}", parts)
-    return ground(recipe.gives, bound, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,7 +222,7 @@ class _Run:
             session.right |= bound
             self.received = (message, other)
             return
-        raise NotExecuted(f"the attacker does not have `{_brief(message)}`")
+        raise NotExecuted(f"the attacker does not have `{brief(message)}`")
 
     def _relayed(self, session: _Session, pattern: Term, sender: str) -> None:
         """Refuse a message that no session of this role sent to the receiver's role."""
@@ -511,7 +280,7 @@ class _Run:
             raise NotExecuted(f"{last.session} does not wait for that")
         supplied = self._ground(last.supplied, last.values)
         seen = self._look()
-        for message in _fillings(supplied, seen):
+        for message in fillings(supplied, seen):
             for other in seen.beside(message):
                 fits = [
                     fit(self._ground(last.expected, values), delivered, {}) is not None
@@ -522,73 +291,3 @@ class _Run:
                     ours, theirs = (f"{role} finds what it checks" if ok else f"{role} does not" for ok in fits)
                     raise Different((ours,), (theirs,))
         raise NotExecuted("the last message makes no difference")
-
-
-def _fillings(term: Term, seen: Seen) -> Iterator[Term]:
-    """Yield messages of a shape: something of the attacker's, or what it was given, wherever anything may stand."""
-    if not any(part is ANYTHING for part in subterms(term)):
-        yield term
-    elif isinstance(term, App) and is_data(term.function):
-        for parts in combinations(*(tuple(_fillings(part, seen)) for part in term.arguments)):
-            yield App(term.function, parts)
-    else:
-        yield from (left for left, _ in list(seen.pairs) if term is not ANYTHING and fit(term, left, {}) is not None)
-        yield filled(term)
-
-
-def filled(term: Term) -> Term:
-    if term is ANYTHING:
-        return Const(ATTACKER, "Opaque")
-    return App(term.function, tuple(map(filled, term.arguments))) if isinstance(term, App) else term
-
-
-def ground(term: Term, values: Mapping[Var, Term], unordered: Collection[str]) -> Term:
-    """Return a term with values put in, exponents of shared secrets and ``unordered`` names of keys in one order."""
-    done: dict[Term, Term] = {}
-
-    def go(part: Term) -> Term:
-        if part not in done:
-            inside = rebuild(part, go)
-            if isinstance(inside, App) and inside.function == "dh" and not inside.variables:
-                inside = product(*inside.arguments)
-            elif isinstance(inside, Key) and inside.family in unordered and not inside.variables:
-                inside = Key(inside.family, inside.sort, tuple(sorted(inside.arguments, key=show)))
-            done[part] = inside
-        return done[part]
-
-    return go(replace(term, values))
-
-
-def fit(expected: Term, found: Term, bound: dict[Var, Term]) -> dict[Var, Term] | None:
-    """Return what the variables of a pattern are in a message, None if the message does not have that shape.
-
-    Opaque values may be anything: a role cannot look into them.
-    """
-    if expected is ANYTHING or expected is found:
-        return bound
-    if isinstance(expected, Var):
-        if expected in bound:
-            return bound if bound[expected] is found else None
-        return {**bound, expected: found} if expected.sort in (sort_of(found), "Opaque") else None
-    if not isinstance(expected, App | Key) or type(expected) is not type(found) or not isinstance(found, App | Key):
-        return None
-    if expected.fields[0] != found.fields[0] or len(expected.arguments) != len(found.arguments):
-        return None
-    orders = [found.arguments, found.arguments[::-1]] if expected.fields[0] == "dh" else [found.arguments]
-    for order in orders:
-        result: dict[Var, Term] | None = bound
-        for one, other in zip(expected.arguments, order, strict=True):
-            result = fit(one, other, result) if result is not None else None
-        if result is not None:
-            return result
-    return None
-
-
-def _list(terms: Sequence[Term]) -> Saying:
-    """Return terms with what stands between them in a sentence."""
-    return tuple(part for at, term in enumerate(terms) for part in ((" and ", term) if at else (term,)))
-
-
-def _brief(term: Term) -> str:
-    text = show(term)
-    return text if len(text) <= 70 else text[:67] + "..."

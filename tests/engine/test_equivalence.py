@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from modelcheck.engine import bileaks, equivalence, observations
+from modelcheck.engine import bibench, bileaks, observations
 from modelcheck.engine.audit import Stage, audit
+from modelcheck.engine.bibench import Bench, Others, Shown
 from modelcheck.engine.boxes import Budget
-from modelcheck.engine.equivalence import Others, Shown, _Bench, decide
+from modelcheck.engine.equivalence import decide
 from modelcheck.engine.prover import Proof
+from modelcheck.engine.script import NotExecuted
 from modelcheck.engine.solver import Solver
-from modelcheck.engine.twosides import NotExecuted, execute
+from modelcheck.engine.twosides import execute
 from modelcheck.options import Options
 from modelcheck.pipeline import check_claim
 from modelcheck.protocol.model import Observational
@@ -252,7 +254,7 @@ def test_without_its_tests_the_comparison_would_prove_anything() -> None:
     """The goals are what finds the name in clear: the case holds one for each side and leaf."""
     (task,) = tasks(HELLO.format(hello="n, server", reply="hash(n, m), m", attacker=""))
     assert isinstance(task.what.property, Observational)
-    bench = _Bench(task.library.system(task.owner), task.what, task.what.property)
+    bench = Bench(task.library.system(task.owner), task.what, task.what.property)
     case = bench.case()
     assert len(case.goals) == len(case.words) > 0
     assert len(bench.case("everything").goals) == len(case.goals)
@@ -282,7 +284,7 @@ def test_without_the_attackers_tests_a_name_in_clear_would_be_missed(monkeypatch
     text = HELLO.format(hello="n, server", reply="m", attacker="")
     anonymous = text.replace("role Server is server", "role Server")
     assert isinstance(verdict(anonymous), Attack)
-    monkeypatch.setattr(equivalence, "attacker_tests", lambda clauses, exposures: ())
+    monkeypatch.setattr(bibench, "attacker_tests", lambda clauses, exposures: ())
     assert not isinstance(verdict(anonymous, Options(audit=False, vacuity=False)), Attack)
 
 
@@ -291,7 +293,7 @@ def test_sessions_that_the_attacker_could_play_need_not_be_told_apart() -> None:
     text = ESNI.format(bound="(r, g^x)", flight="nonce, server, sign(signing(server), transcript)")
     (task,) = tasks(text)
     assert isinstance(task.what.property, Observational)
-    bench = _Bench(task.library.system(task.owner), task.what, task.what.property)
+    bench = Bench(task.library.system(task.owner), task.what, task.what.property)
     sizes = {}
     ways: tuple[Others, ...] = ("exposed", "all")
     for others in ways:

@@ -10,7 +10,7 @@ import pytest
 from modelcheck.engine import frames
 from modelcheck.engine.deduction import KeyRing
 from modelcheck.engine.frames import Frame, Sights
-from modelcheck.engine.twosides import Different, Seen
+from modelcheck.engine.seen import Different, Seen
 from modelcheck.protocol.terms import App, Const, Term
 from modelcheck.protocol.theory import product
 from tests.laws.two_worlds import Different as Differs

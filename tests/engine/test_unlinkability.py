@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelcheck.engine import equivalence, observations
+from modelcheck.engine import bibench, observations
 from modelcheck.options import Options
 from modelcheck.verdict import Attack, Holds, NotSupported, PossibleDifference, Vacuous, Verdict
 from tests.support import FAST, results
@@ -81,7 +81,7 @@ def test_unlinkable_is_indistinguishable_for_two_names(hello: str) -> None:
 
 def test_an_engine_that_does_not_compare_links_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests of messages are what finds the ciphertext that repeats."""
-    monkeypatch.setattr(equivalence, "attacker_tests", lambda *_: ())
+    monkeypatch.setattr(bibench, "attacker_tests", lambda *_: ())
     monkeypatch.setattr(observations, "checked_parts", lambda *_: ())
     assert isinstance(verdict("n, tag", options=Options(audit=False, vacuity=False)), Holds)
 

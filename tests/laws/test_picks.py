@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from modelcheck.engine.equivalence import picked_alike
+from modelcheck.engine.comparable import picked_alike
 from modelcheck.options import Options
 from modelcheck.pipeline import ClaimTask, check_claim
 from modelcheck.protocol.model import Observational

@@ -1,0 +1,99 @@
+"""What a comparison of two systems covers, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from modelcheck.engine.judged import Unsupported
+from modelcheck.engine.prover import System
+from modelcheck.machines.machine import Keep, Pick, Recall, Receive, Send, simple
+from modelcheck.protocol.model import (
+    Claim,
+    Dishonest,
+    Fact,
+    Leak,
+    Observational,
+    Picked,
+    UncheckedPossession,
+    Weak,
+)
+from modelcheck.protocol.terms import NAME, App, Const, Var, subterms
+
+SAME_ON_BOTH = ("dh", "kem", "aead", "pk_encrypt")
+"""The weak forms that give the attacker the same on both sides."""
+
+
+def picked_alike(system: System, wanted: Observational) -> Var | None:
+    """Return the variable that the judged role picks as the subject, if both sides of it lead to messages of one form.
+
+    None if the subject is no pick of that role, if it is taken from a set, or if a side of it has a way of its own.
+    """
+    machine = next(machine for machine in system.machines if machine.role.name == wanted.role)
+    having = [path for path in system.protocol.paths if wanted.subject.name in path.values]
+    events = [
+        event for path in having for event in path.events
+        if isinstance(event, Picked) and event.role == simple(wanted.role)
+        and event.variable is path.values[wanted.subject.name]
+    ]  # fmt: skip
+    if wanted.word != "indistinguishable" or wanted.subject.kind != "value" or not events or len(events) < len(having):
+        return None
+    subjects = {event.variable for event in events if isinstance(event.variable, Var)}
+    fixed = {event.variable.value for event in events if isinstance(event.variable, Const)}
+    steps = [s.step for s in machine.states if isinstance(s.step, Pick) and s.step.value in subjects]
+    if len(subjects) != 1 or fixed & {*wanted.sides} or any(step.rule != "any" for step in steps):
+        return None
+    if any(step.allowed is not None and not {*wanted.sides} <= {*step.allowed} for step in steps):
+        return None
+    return subjects.pop()
+
+
+def refuse(system: System, claim: Claim, sort: str) -> None:
+    """Raise :class:`Unsupported` for what the comparison of two systems that differ in a sort does not cover."""
+    if claim.premise is not None:
+        raise Unsupported("a premise of a claim of indistinguishability")
+    for power in claim.powers:
+        match power:
+            case Weak(form, when):
+                _refuse_weak(form, when)
+            case UncheckedPossession():
+                raise Unsupported("unchecked possession where sides are compared")
+            case Leak() | Dishonest():
+                pass
+    for family in system.protocol.key_families().values():
+        if sort == NAME and family.sort in ("Exponent", "OprfKey", "Blind") and family.arity:
+            raise Unsupported(f"keys of sort {family.sort} that names select, where names differ from side to side")
+    for protocol in system.protocol.with_beside():
+        if any(path.reordered for path in protocol.paths):
+            raise Unsupported("an order of checks other than the order in which messages are written")
+    for machine in system.machines:
+        for state in machine.states:
+            match state.step:
+                case Keep() | Recall():
+                    raise Unsupported("values that roles keep for later sessions, where names differ from side to side")
+                case Receive(pattern=term) | Send(term=term) if _has_oprf(term):
+                    raise Unsupported("oblivious evaluations where names differ from side to side")
+                case _:
+                    pass
+
+
+def _refuse_weak(form: str, when: Fact | None) -> None:
+    """Raise :class:`Unsupported` for a weak form that is no opening or recipe of which both sides give the same.
+
+    What opens without a key opens on both sides, for terms have the same shape there; a secret that is computed from a
+    public half or ciphertext is a function of it. A forged signature has a key that the attacker need not know, and a
+    hash that collides is no function with a result of its own: which pairs there are the clauses do not say.
+    """
+    if form not in SAME_ON_BOTH:
+        raise Unsupported(f"weak {form} where sides are compared")
+    if when is not None:
+        raise Unsupported(f"weak {form} in some sessions only, where sides are compared")
+
+
+def _has_oprf(term: object) -> bool:
+    return any(isinstance(part, App) and part.function.startswith("oprf") for part in subterms(term))  # type: ignore[arg-type]
+
+
+def assumptions() -> Iterable[str]:
+    """Yield what every verdict on indistinguishability rests on."""
+    yield "which check of a role fails is seen; a role checks in the order in which a message is written"
+    yield "lengths and times are not compared"
