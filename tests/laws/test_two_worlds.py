@@ -11,7 +11,7 @@ import pytest
 
 from modelcheck.options import Options
 from modelcheck.pipeline import ClaimTask, check_claim
-from modelcheck.protocol.model import Observational
+from modelcheck.protocol.model import Leak, Observational, Weak
 from modelcheck.verdict import Attack, Holds, PossibleDifference
 from tests.laws.explicit import start
 from tests.laws.two_worlds import Comparison, Different, Twins
@@ -30,8 +30,14 @@ flow
 """
 
 
-def protocol(seed: int) -> str:
-    """A protocol of one to three messages in which names may be hidden or not."""
+POWERS = ("leak of dec(b)", "leak of sig(a)", "leak of sig", "leak of sig(b) after Alice accepts", "leak of dec after Alice accepts",
+          "leak of n", "leak of k", "leak of x after Alice accepts", "leak of n after Alice accepts", "leak of n of other sessions",
+          "leak of k of all sessions", "leak of y of all sessions", "weak dh", "weak aead", "weak pk_encrypt")  # fmt: skip
+"""What may follow `despite`."""
+
+
+def protocol(seed: int, power: str = "") -> str:
+    """A protocol of one to three messages in which names may be hidden or not, its claim despite a power if one is given."""
     random = Random(seed)
     first = random.choice([
         "pk_encrypt(pk(dec(b)), n, a)", "pk_encrypt(pk(dec(b)), n, a, b)", "n, pk_encrypt(pk(dec(b)), n, a)",
@@ -52,14 +58,15 @@ def protocol(seed: int) -> str:
     if second and third:
         lines.append(f"  Alice -> Bob: M2 {{ {third} }}\n")
     lines.append(
-        f"  Alice accepts\n  Bob accepts\nclaims\n  c: {random.choice('ab')} indistinguishable among {{ B, C }} at Alice\n"
+        f"  Alice accepts\n  Bob accepts\nclaims\n  c: {random.choice('ab')} indistinguishable among {{ B, C }} at Alice"
+        f"{' despite ' if power else ''}{power}\n"
     )
     return "".join(lines)
 
 
-def claim_of(seed: int) -> ClaimTask | None:
+def claim_of(seed: int, power: str = "") -> ClaimTask | None:
     """The claim of a random protocol, None if its roles cannot do what it says."""
-    return only_claim(protocol(seed))
+    return only_claim(protocol(seed, power))
 
 
 def told_apart(task: ClaimTask, first: str = "B", second: str = "C", most: int = 120) -> bool:
@@ -67,6 +74,7 @@ def told_apart(task: ClaimTask, first: str = "B", second: str = "C", most: int =
     machines = {machine.role.name: machine for machine in task.library.system(task.owner).machines}
     assert isinstance(task.what.property, Observational)
     own = task.what.property.subject.name == "a"
+    powers = [power for power in task.what.powers if isinstance(power, Leak | Weak)]
     for sides in ((first, second), (second, first)):
         names = [(name, "D") if own else ("A", name) for name in sides]
         star = tuple(start("judged", machines["Alice"], chosen) for chosen in names)
@@ -76,7 +84,7 @@ def told_apart(task: ClaimTask, first: str = "B", second: str = "C", most: int =
             )
             world = Twins(((star[0], star[1]), *others), frozenset())
             try:
-                Comparison(frozenset({"dec", "sig"}), most).explore(world, set())
+                Comparison(frozenset({"dec", "sig"}), most, powers=powers).explore(world, set())
             except Different:
                 return True
     return False
@@ -96,6 +104,23 @@ def test_no_name_that_is_told_apart_is_called_hidden() -> None:
         assert not (isinstance(verdict, Holds) and apart), protocol(seed)
     assert seen["Attack", True] > 10
     assert seen["Holds", False] > 1
+
+
+@pytest.mark.parametrize("block", range(3))
+def test_no_stronger_attacker_is_said_to_miss_a_name(block: int) -> None:
+    """`holds` is never contradicted by explicit search when keys or values leak or primitives are weak."""
+    seen: Counter[tuple[str, bool]] = Counter()
+    for number, power in enumerate(POWERS[block * 5 : block * 5 + 5]):
+        for seed in range(number, number + 6):
+            task = claim_of(seed, power)
+            if task is None:
+                continue
+            verdict = check_claim(task, OPTIONS).verdict
+            assert isinstance(verdict, Attack | Holds | PossibleDifference), protocol(seed, power)
+            apart = told_apart(task, most=30)
+            seen[type(verdict).__name__, apart] += 1
+            assert not (isinstance(verdict, Holds) and apart), protocol(seed, power)
+    assert seen["Attack", True] > 2
 
 
 @pytest.mark.parametrize("seed", range(12))

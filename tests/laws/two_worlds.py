@@ -6,12 +6,13 @@ It shares nothing with the engines: no clauses, no pairs of leaves, no boxes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product as combinations
 
-from modelcheck.machines.machine import Create, Guard, Pick, Receive, Send
-from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, rebuild
+from modelcheck.machines.machine import Create, Guard, Pick, Reach, Receive, Send
+from modelcheck.protocol.model import Datum, Leak, Weak
+from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, rebuild, replace
 from modelcheck.protocol.theory import FRESH_SORTS, is_data, match, openings, product, recipes
 from tests.laws.explicit import ATTACKER, Session
 
@@ -26,8 +27,8 @@ class Different(Exception):
 class Frames:
     """What the attacker has in both systems, taken apart; raises :class:`Different` if that tells them apart."""
 
-    def __init__(self, pairs: Pairs, published: frozenset[str]) -> None:
-        self.published = published
+    def __init__(self, pairs: Pairs, published: frozenset[str], weak: frozenset[str] = frozenset()) -> None:
+        self.published, self.weak = published, weak
         self.pairs = set(pairs)
         self.memo: dict[Term, frozenset[Term]] = {}
         before = -1
@@ -50,9 +51,9 @@ class Frames:
             for public in self.beside(App("pk", left.arguments[:1])):
                 if not isinstance(right, App) or App("pk", right.arguments[:1]) is not public:
                     raise Different(f"{left} can be verified, {right} cannot")
-        for needs, content, opening in openings(left):
+        for needs, content, opening in openings(left, self.weak):
             for keys in combinations(*map(self.beside, needs)):
-                found = [other for other in openings(right) if other[2] is opening and other[0] == keys]
+                found = [other for other in openings(right, self.weak) if other[2] is opening and other[0] == keys]
                 if not found:
                     raise Different(f"{left} can be opened, {right} cannot")
                 self.pairs.add((content, found[0][1]))
@@ -73,15 +74,25 @@ class Frames:
                 yield left
             case App("pk", (Key(family, _, _),)) if family in self.published:
                 yield left
-        for needs, recipe in recipes(left):
+        for needs, recipe in recipes(left, self.weak):
             for parts in combinations(*map(self.beside, needs)):
                 if recipe is None:
                     assert isinstance(left, App)
                     yield App(left.function, parts)
-                elif isinstance(left, App) and left.function == "dh":
-                    private, share = parts
-                    if isinstance(share, App) and share.function == "g":
-                        yield product(private, share.arguments[0])
+                    continue
+                found: dict[Var, Term] = {}
+                if all(match(need, part, found) for need, part in zip(recipe.needs, parts, strict=True)):
+                    yield settled(recipe.gives, found)
+
+
+def settled(term: Term, values: Mapping[Var, Term]) -> Term:
+    """A term with values put in, the exponents of shared secrets in one order."""
+    inside = rebuild(replace(term, dict(values)), lambda part: settled(part, {}))
+    return (
+        product(*inside.arguments)
+        if isinstance(inside, App) and inside.function == "dh" and not inside.variables
+        else inside
+    )
 
 
 @dataclass(frozen=True)
@@ -103,6 +114,7 @@ class Comparison:
     left: int
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sides: tuple[str, str] | None = None
+    powers: Sequence[Leak | Weak] = ()
 
     def explore(self, world: Twins, visited: set[Twins]) -> None:
         """Nothing; raises :class:`Different` as soon as something differs."""
@@ -110,11 +122,43 @@ class Comparison:
             return
         visited.add(world)
         self.left -= 1
-        frames = Frames(world.seen, self.published)
+        frames = Frames(world.seen | self.leaked(world), self.published, self.weak)
         for index, (left, right) in enumerate(world.sessions):
             for moved, sent in self.moves(left, right, world, frames):
                 sessions = (*world.sessions[:index], moved, *world.sessions[index + 1 :])
                 self.explore(Twins(sessions, world.seen | sent), visited)
+
+    @property
+    def weak(self) -> frozenset[str]:
+        return frozenset(power.form for power in self.powers if isinstance(power, Weak))
+
+    def leaked(self, world: Twins) -> Pairs:
+        """What has leaked by now: keys by the names of the judged session, and values that sessions hold.
+
+        Of sessions that are not judged only those of its own role are surely no partners.
+        """
+        judged = next(pair for pair in world.sessions if pair[0].label == "judged")
+        found: set[tuple[Term, Term]] = set()
+        for power in self.powers:
+            if isinstance(power, Leak) and (power.after is None or ended(judged[0])):
+                for datum in power.data:
+                    if datum.kind == "key":
+                        found |= {(key, key) for key in self.keys(datum, judged)}
+                    for left, right in world.sessions if datum.kind == "value" else ():
+                        mine, twin = left.label == "judged", left.machine is judged[0].machine
+                        if power.owner == "all" or (mine if power.owner == "own" else twin and not mine):
+                            found |= {
+                                (dict(left.values)[v], dict(right.values)[v])
+                                for v, _ in left.values
+                                if v.name == datum.name
+                            }
+        return frozenset(found)
+
+    def keys(self, datum: Datum, judged: tuple[Session, Session]) -> Iterator[Term]:
+        """The long-term keys that a datum stands for: of the names on both sides, of all names if it says none."""
+        said = [{value for side in judged for v, value in side.values if v.name == name} for name in datum.arguments]
+        for names in combinations(*(said or [{Const(name, NAME) for name in NAMES}])):
+            yield Key(datum.name, {"dec": "EncryptionKey", "sig": "SigningKey"}[datum.name], names)
 
     def moves(
         self, left: Session, right: Session, world: Twins, frames: Frames
@@ -176,16 +220,15 @@ class Comparison:
         return [Const(value, sort) for value in self.values[sort]] if sort in self.values else leaves(sort, world)
 
 
+def ended(session: Session) -> bool:
+    """Whether a session accepts."""
+    return any(isinstance(one.step, Reach) for one in session.machine.lineage(session.state))
+
+
 def ground(session: Session, term: Term) -> Term:
     """A term with the session's values, the exponents of shared secrets in one order."""
 
-    def go(part: Term) -> Term:
-        inside = rebuild(part, go)
-        if isinstance(inside, App) and inside.function == "dh" and not inside.variables:
-            return product(*inside.arguments)
-        return inside
-
-    return go(session.ground(term))
+    return settled(session.ground(term), {})
 
 
 def at(session: Session, state: int, more: tuple[tuple[Var, Term], ...] = ()) -> Session:
