@@ -28,7 +28,6 @@ from modelcheck.engine.narrate import Narrator
 from modelcheck.engine.observer import decide_observed, starts_with
 from modelcheck.engine.probing import probed
 from modelcheck.engine.prover import Proof, System, honest_paths, idle_protocol, paths_to, prove, reaches_point
-from modelcheck.engine.seen import spelled
 from modelcheck.engine.solver import Solved, Solver
 from modelcheck.engine.unlinkability import as_comparison
 from modelcheck.files import resolved
@@ -45,7 +44,6 @@ from modelcheck.syntax import tree
 from modelcheck.syntax.load import parse, read_source
 from modelcheck.verdict import (
     Attack,
-    AttackStep,
     BoundedSearch,
     ClaimResult,
     Holds,
@@ -360,15 +358,8 @@ def _compared(
         if watched is not None:
             return watched
     steps, conclusion = _told(system, claim, result.solved, budget)
-    if result.seen is None:
-        return PossibleDifference(steps, conclusion)
-    attack = sidebyside.told(system, claim, wanted, result.seen, conclusion)
-    if attack is not None:
-        return attack
-    shown = [AttackStep("session", "", line, (), (), ()) for line in steps]
-    left, right = map(spelled, result.seen.seen)
-    last = AttackStep("attacker", "", left, (), (), (), right=right)
-    return Attack((), (*shown, last), conclusion, wanted.headings)
+    attack = None if result.seen is None else sidebyside.told(system, claim, wanted, result.seen, conclusion)
+    return attack or PossibleDifference(steps, conclusion)
 
 
 def _unfinished(protocol: str) -> Vacuous:

@@ -26,7 +26,7 @@ from modelcheck.engine.spotlight import literals, restriction
 from modelcheck.engine.steps import session_variable, state_literal
 from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import RoleMachine
-from modelcheck.protocol.model import Claim, Datum, Leak, Point
+from modelcheck.protocol.model import Claim, Datum, Leak, Point, Weak
 from modelcheck.protocol.terms import Var, renamed
 from modelcheck.protocol.theory import DISHONEST
 
@@ -44,6 +44,7 @@ class SessionLeaks:
         """``names`` are the judged session's, ``subject`` the one that differs; ``honest`` those of other sessions."""
         self.clauses, self.held, self.machine = clauses, held, machine
         self.powers: list[tuple[int, Leak]] = []
+        self.weak = [(n, p) for n, p in enumerate(claim.powers) if isinstance(p, Weak) and p.when is not None]
         for number, power in enumerate(claim.powers):
             data = tuple(d for d in power.data if d.kind != "key") if isinstance(power, Leak) else ()
             if data and isinstance(power, Leak):
@@ -128,8 +129,9 @@ class SessionLeaks:
                     yield from given_tests(self.clauses, part, needs)
 
     def of(self, sessions: Iterable[tuple[str, Session]]) -> Iterator[Leaked]:
-        """Yield what leaks of sessions of given classes."""
+        """Yield what leaks of sessions of given classes, and what primitives give away that are weak in some sessions."""
         for label, session in sessions:
+            yield from self._given_up(label, session.role)
             machine = self.held.machines[session.role]
             for number, power in self.powers:
                 for datum in power.data:
@@ -138,6 +140,16 @@ class SessionLeaks:
                         places = tuple((0 if stance is None else stance.state, term) for stance, term in terms)
                         owner = "all" if datum.owner else power.owner
                         yield Leaked(label, number, places, owner, power.after is not None)
+
+    def _given_up(self, label: str, role: str) -> Iterator[Leaked]:
+        for number, power in self.weak:
+            for exposure in self.clauses.exposures:
+                if (
+                    exposure.form == power.form
+                    and self.clauses.state_of.get((role, exposure.state)) == exposure.predicate
+                ):
+                    when = tuple((condition.left, condition.values) for condition in exposure.conditions)
+                    yield Leaked(label, number, ((exposure.state, exposure.term),), "all", when=when)
 
     def _leaks(self, power: Leak, datum: Datum, session: Session, machine: RoleMachine) -> bool:
         if not self.held.concerns(datum, machine.protocol, self.machine.protocol):

@@ -17,9 +17,9 @@ from modelcheck.protocol.model import (
     UncheckedPossession,
     Weak,
 )
-from modelcheck.protocol.terms import NAME, App, Const, Var, subterms
+from modelcheck.protocol.terms import NAME, App, Const, Var, sort_of, subterms
 
-SAME_ON_BOTH = ("dh", "kem", "aead", "pk_encrypt")
+SAME_ON_BOTH = ("dh", "kem", "aead", "pk_encrypt", "sign", "rsa")
 """The weak forms that give the attacker the same on both sides."""
 
 
@@ -54,7 +54,7 @@ def refuse(system: System, claim: Claim, sort: str) -> None:
     for power in claim.powers:
         match power:
             case Weak(form, when):
-                _refuse_weak(form, when)
+                _refuse_weak(system, form, when, sort)
             case UncheckedPossession():
                 raise Unsupported("unchecked possession where sides are compared")
             case Leak() | Dishonest():
@@ -76,17 +76,22 @@ def refuse(system: System, claim: Claim, sort: str) -> None:
                     pass
 
 
-def _refuse_weak(form: str, when: Fact | None) -> None:
+def _refuse_weak(system: System, form: str, when: Fact | None, sort: str) -> None:
     """Raise :class:`Unsupported` for a weak form that is no opening or recipe of which both sides give the same.
 
     What opens without a key opens on both sides, for terms have the same shape there; a secret that is computed from a
-    public half or ciphertext is a function of it. A forged signature has a key that the attacker need not know, and a
-    hash that collides is no function with a result of its own: which pairs there are the clauses do not say.
+    public half or ciphertext is a function of it, and so is a signature that is forged for a public key. A hash that
+    collides is no function with a result of its own: which pairs there are the clauses do not say. Where a primitive is
+    weak in some sessions only, it has to be weak in the same sessions on both sides.
     """
     if form not in SAME_ON_BOTH:
         raise Unsupported(f"weak {form} where sides are compared")
-    if when is not None:
-        raise Unsupported(f"weak {form} in some sessions only, where sides are compared")
+    if when is None:
+        return
+    for protocol in system.protocol.with_beside():
+        found = {sort_of(path.values[when.subject.name]) for path in protocol.paths if when.subject.name in path.values}
+        if when.subject.owner in ("", protocol.name) and sort in found:
+            raise Unsupported(f"weak {form} when `{when.subject.name}` has a value, which may differ from side to side")
 
 
 def _has_oprf(term: object) -> bool:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from modelcheck.engine.deduction import KeyRing
 from modelcheck.machines.view import fill
 from modelcheck.protocol.terms import DH, App, Const, Key, Term, Var
-from modelcheck.protocol.theory import FRESH_SORTS, OPENINGS, RECIPES, is_data, match, openings, recipes
+from modelcheck.protocol.theory import FRESH_SORTS, OPENINGS, RECIPES, is_data, is_weak, match, openings, recipes
 
 Sight: TypeAlias = int
 """How something looks to the observer: the place of its description in a table."""
@@ -38,8 +38,11 @@ class Sights:
 class Frame:
     """Messages that an observer has read, taken apart as far as it can."""
 
-    def __init__(self, messages: Sequence[Term], ring: KeyRing, sights: Sights) -> None:
-        """Take ground messages in the order in which they are read."""
+    def __init__(
+        self, messages: Sequence[Term], ring: KeyRing, sights: Sights, weak: frozenset[str] = frozenset()
+    ) -> None:
+        """Take ground messages in the order in which they are read; ``weak`` are the primitives that are weak."""
+        self.weak = weak
         # Once exponents and indices of the messages are sorted, so are those of all that is taken out or put together.
         self.families, self.table = ring.families, sights
         self.messages = tuple(map(ring.normal, messages))
@@ -69,7 +72,7 @@ class Frame:
         if isinstance(term, App) and is_data(term.function):
             return list(term.arguments), False
         parts, more = [], False
-        for needs, content, _ in openings(term):
+        for needs, content, _ in openings(term, self.weak):
             if all(map(self.can, needs)):
                 parts.append(content)
             else:
@@ -87,7 +90,7 @@ class Frame:
 
     def _ways(self, term: Term) -> Iterator[tuple[str, tuple[Term, ...]]]:
         """Yield each way to build a term from what the observer can build."""
-        for parts, recipe in recipes(term):
+        for parts, recipe in recipes(term, self.weak):
             if all(map(self.can, parts)):
                 assert isinstance(term, App)
                 # The two ways to raise a share to an exponent are one operation; others differ in what they are given.
@@ -130,7 +133,9 @@ class Frame:
         """Yield what fits a term that the observer cannot build: keys that verify or open it, and what it says."""
         for index, opening in enumerate(OPENINGS):
             bound: dict[Var, Term] = {}
-            if opening.weak or not match(opening.sealed, term, bound):
+            if opening.weak and not is_weak(opening.weak, term, self.weak):
+                continue
+            if not match(opening.sealed, term, bound):
                 continue
             needs = tuple(fill(need, bound) for need in opening.needs)
             if not all(map(self.can, needs)):

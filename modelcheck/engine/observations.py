@@ -302,7 +302,10 @@ def _compared(clauses: ClauseSet, machine: RoleMachine, draft: Draft, terms: Pai
     left, right = (substitute(term, draft.mapping) for term in terms)
     supply = _Supply(clauses, None)
     supplied = supply.term(left)
-    for mapping in unify(supplied, right, draft.mapping):
+    if not supply.pairs:
+        supplied, right = supply.term(right), left
+    # A comparison in which nothing can differ ends in the same way on both sides.
+    for mapping in unify(supplied, right, draft.mapping) if supply.pairs else ():
         yield _test(clauses, machine, Draft(mapping, draft.body, draft.conditions), supply.pairs, 0, words)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product, zip_longest
+from typing import Literal as OneOf
 
 from modelcheck.engine.deduction import KeyRing, key_ring
 from modelcheck.engine.frames import Frame, Sights
@@ -30,9 +31,12 @@ from modelcheck.protocol.model import (
     Observational,
     Path,
     Picked,
+    Point,
     Protocol,
+    Reached,
     Recalled,
     Sent,
+    Weak,
     set_choices,
 )
 from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, sort_of, subterms
@@ -69,6 +73,8 @@ class Run:
     dishonest: tuple[Const, ...]
     """The fresh values of its dishonest parties."""
     sure: bool
+    reached: frozenset[tuple[str, str]]
+    """The points that roles reach."""
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -120,6 +126,7 @@ def _run(protocol: Protocol, path: Path, values: Mapping[Var, Const], created: t
     """Return what is seen along a path: a role whose comparison fails stops, and so does who waits for it."""
     stopped: set[str] = set()
     messages, dishonest = [], []
+    reached: set[tuple[str, str]] = set()
     sure = path.possible
     bad = {role.name for role in protocol.roles if any(values.get(name) is Const(DISHONEST, NAME) for name in role.own)}
     for event in path.events:
@@ -135,10 +142,12 @@ def _run(protocol: Protocol, path: Path, values: Mapping[Var, Const], created: t
                 stopped.add(role)
             case Created(role, variable) if role in bad:
                 dishonest.append(values[variable])
+            case Reached(role, point) if role not in stopped:
+                reached.add((role, point))
             case _:
                 pass
     named = {name: put(term, values) for name, term in path.values.items()}
-    return Run(tuple(messages), named, created, tuple(dishonest), sure and not bad)
+    return Run(tuple(messages), named, created, tuple(dishonest), sure and not bad, frozenset(reached))
 
 
 def _passes(check: Checked, values: Mapping[Var, Const]) -> bool:
@@ -171,6 +180,7 @@ class _Bench:
         self.system, self.claim, self.wanted = system, claim, wanted
         self.ring = key_ring(system.protocol.key_families(), system.machines)
         self.variables = _names(system.protocol)
+        self.weak = frozenset(power.form for power in claim.powers if isinstance(power, Weak))
         self.sides = tuple(tuple(self._judged(side)) for side in wanted.sides)
         self.judged = dict.fromkeys(
             value for side in wanted.sides for value in self._names(side).values()
@@ -188,13 +198,18 @@ class _Bench:
             for run in runs(self.system.protocol, path, self._names(side), JUDGED):
                 value = run.values.get(self.wanted.subject.name)
                 if isinstance(value, Const) and value.value == side:
-                    yield self._leaked(run)
+                    if any(p.after is not None and _reached(p.after) not in run.reached for p in self._leaks()):
+                        raise Unsupported("leaks after a point that not all runs reach in the eyes of an observer")
+                    yield self._leaked(run, "own")
 
-    def _leaked(self, run: Run) -> Run:
-        """Return a run with what leaks of it."""
+    def _leaks(self) -> Iterator[Leak]:
+        yield from (power for power in self.claim.powers if isinstance(power, Leak))
+
+    def _leaked(self, run: Run, owner: OneOf["own", "other"]) -> Run:
+        """Return a run with what leaks of it, sooner or later."""
         given = [
             Message(GIVEN, datum.name, (datum.name,), run.values[datum.name])
-            for power in self.claim.powers if isinstance(power, Leak) and power.owner != "other"
+            for power in self._leaks() if power.owner in (owner, "all")
             for datum in power.data if datum.kind != "key" and datum.name in run.values
         ]  # fmt: skip
         return replace(run, messages=(*run.messages, *given))
@@ -226,7 +241,7 @@ class _Bench:
                         count += 1
                         if count > MOST_RUNS:
                             raise Unsupported(f"more than {MOST_RUNS} kinds of runs in the eyes of an observer")
-                        yield run, self.keys(run.terms)
+                        yield self._leaked(run, "other"), self.keys(run.terms)
 
     def keys(self, terms: Iterable[Term]) -> set[Term]:
         """Return the long-term keys in some terms."""
@@ -241,8 +256,8 @@ class _Bench:
     def _is_given(self, key: Key) -> bool:
         if self.ring.is_dishonest(key):
             return True
-        for power in self.claim.powers:
-            for datum in power.data if isinstance(power, Leak) else ():
+        for power in self._leaks():
+            for datum in power.data:
                 if datum.kind == "key" and datum.name == key.family:
                     indices = self._indices(datum.arguments)
                     if not datum.arguments or any(index in indices for index in self.ring.indices(key)):
@@ -269,12 +284,14 @@ def _refuse(system: System, claim: Claim, wanted: Observational) -> None:
     for power in claim.powers:
         if isinstance(power, Dishonest):
             raise Unsupported("a dishonest party and an attacker who only reads")
+        if isinstance(power, Weak) and (power.form == "hash" or power.when is not None):
+            raise Unsupported(
+                f"weak {power.form}{' in some sessions only' if power.when else ''} in the eyes of an observer"
+            )
         if not isinstance(power, Leak):
-            raise Unsupported("weak primitives in the eyes of an observer")
-        if power.after is not None or power.owner == "other" or any(datum.owner for datum in power.data):
-            raise Unsupported("leaks at some time or of other sessions in the eyes of an observer")
-        if power.owner == "all" and any(datum.kind != "key" for datum in power.data):
-            raise Unsupported("leaks of session values of all sessions in the eyes of an observer")
+            continue
+        if any(datum.owner for datum in power.data):
+            raise Unsupported("leaks of another protocol in the eyes of an observer")
         if any(datum.kind not in ("key", "value") for datum in power.data):
             raise Unsupported("leaks of anything but keys and values in the eyes of an observer")
     for protocol in system.protocol.with_beside():
@@ -309,6 +326,7 @@ class _Context:
 
     ring: KeyRing
     more: tuple[Term, ...]
+    weak: frozenset[str]
 
     def alike(self, one: Run, other: Run, sights: Sights) -> bool:
         """Return whether two runs look alike: they have one shape, and their frames are written down alike."""
@@ -316,7 +334,7 @@ class _Context:
 
     def look(self, run: Run, sights: Sights) -> tuple[int, ...]:
         """Return how a run looks beside everything else."""
-        return Frame((*run.terms, *self.more), self.ring, sights).look()
+        return Frame((*run.terms, *self.more), self.ring, sights, self.weak).look()
 
     def difference(self, left: Run, right: Run) -> tuple[str, str] | None:
         """Return what is seen on either side, as the replayer of two systems finds it; None if it finds nothing."""
@@ -328,14 +346,19 @@ class _Context:
             for a, b in zip((*left.terms, *self.more), (*right.terms, *self.more), strict=True)
         ]  # fmt: skip
         try:
-            Seen(pairs, self.ring.families)
+            Seen(pairs, self.ring.families, self.weak)
         except Different as different:
             return spelled(different.args[0]), spelled(different.args[1])
         try:
-            Seen([(b, a) for a, b in pairs], self.ring.families)
+            Seen([(b, a) for a, b in pairs], self.ring.families, self.weak)
         except Different as different:
             return spelled(different.args[1]), spelled(different.args[0])
         return None
+
+
+def _reached(point: Point) -> tuple[str, str]:
+    """Return a point as runs note that they reach it."""
+    return point.role, f"{point.kind} {point.name}".strip()
 
 
 def _happens(message: Message | None) -> str:
@@ -393,7 +416,8 @@ def _decided(
 
 
 def _context(bench: _Bench, others: Sequence[Run]) -> _Context:
-    return _Context(bench.ring, (*bench.given(others), *(term for run in others for term in run.terms)))
+    more = (*bench.given(others), *(term for run in others for term in run.terms))
+    return _Context(bench.ring, more, bench.weak)
 
 
 def _all_known(bench: _Bench, context: _Context) -> _Context:

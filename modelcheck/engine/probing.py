@@ -37,7 +37,7 @@ from modelcheck.machines.machine import (
     Step,
     fixed_values,
 )
-from modelcheck.protocol.model import Claim, Dishonest, Leak, Observational, Picked, set_choices
+from modelcheck.protocol.model import Claim, Dishonest, Leak, Observational, Picked, Weak, set_choices
 from modelcheck.protocol.terms import ANYTHING, NAME, App, Const, Key, Term, Var, sort_of, subterms
 from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS, is_data
 from modelcheck.verdict import Attack, AttackSession, AttackStep
@@ -115,6 +115,7 @@ class _Search:
     ring: KeyRing
     names: dict[str, Term] = field(default_factory=dict)
     worlds: int = 0
+    weak: frozenset[str] = frozenset()
 
     # ---------------------------------------------------------------------------------------- one session, one side
 
@@ -218,11 +219,11 @@ class _Search:
         """Return what the attacker has, from either side; raise Different if that tells them apart."""
         pairs = [(self.ring.normal(left), self.ring.normal(right)) for left, right in world.sent]
         try:
-            forth = Seen(pairs, self.ring.families)
+            forth = Seen(pairs, self.ring.families, self.weak)
         except Different as different:
             raise _Found(world, *different.args) from None
         try:
-            return forth, Seen([(right, left) for left, right in pairs], self.ring.families)
+            return forth, Seen([(right, left) for left, right in pairs], self.ring.families, self.weak)
         except Different as different:
             raise _Found(world, *different.args[::-1]) from None
 
@@ -405,7 +406,11 @@ def probed(system: System, claim: Claim, wanted: Observational) -> Attack | None
 
     Raises :class:`Unsupported` for protocols and powers that the search does not execute.
     """
-    search = _Search(system, claim, wanted, key_ring(system.protocol.key_families(), system.machines))
+    weak = [power for power in claim.powers if isinstance(power, Weak)]
+    if any(power.form == "hash" or power.when is not None for power in weak):
+        raise Unsupported("a weak hash, or what is weak in some sessions only, to an attacker who sends messages,")
+    ring = key_ring(system.protocol.key_families(), system.machines)
+    search = _Search(system, claim, wanted, ring, weak=frozenset(power.form for power in weak))
     try:
         _explore(search, _start(search))
     except _Found as found:
@@ -506,7 +511,7 @@ def _leaked(search: _Search) -> Iterator[Term]:
         if isinstance(power, Dishonest):
             continue
         if not isinstance(power, Leak):
-            raise Unsupported("weak primitives, to an attacker who sends messages,")
+            continue
         if power.after is not None or any(datum.kind != "key" for datum in power.data):
             raise Unsupported("leaks of session values or at some time, to an attacker who sends messages,")
         for datum in power.data:

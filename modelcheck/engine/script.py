@@ -60,6 +60,8 @@ class Leaked:
     """Whether the session has to be the judged one or its partner, must not be, or may be any."""
     later: bool = False
     """Whether it leaks when all moves are made."""
+    when: tuple[tuple[Term, tuple[str, ...]], ...] = ()
+    """Terms of the role which must have one of some values."""
 
 
 @dataclass(frozen=True, slots=True)

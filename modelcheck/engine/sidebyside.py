@@ -18,8 +18,8 @@ from modelcheck.engine.seen import ATTACKER, spelled
 from modelcheck.engine.tell import Teller
 from modelcheck.engine.trace import Advance, Reveal, SessionStart, Trace, TraceStep
 from modelcheck.engine.twosides import Executed, Lost, Taken, execute
-from modelcheck.engine.violation import Replayed, Violation
-from modelcheck.protocol.model import Claim, Leak, Observational
+from modelcheck.engine.violation import Judge, Replayed, Violation
+from modelcheck.protocol.model import Claim, Leak, Observational, Weak
 from modelcheck.protocol.terms import App, Const, Key, Term, Var, rebuild
 from modelcheck.verdict import Attack, AttackSession, AttackStep
 
@@ -153,6 +153,8 @@ def _teller(system: System, claim: Claim, executed: Executed, side: int) -> Tell
             case Advance():
                 sent.append(tuple(world.advance(step)))
             case Reveal():
+                if isinstance(claim.powers[step.power], Weak):
+                    Judge(world, step.session).allow(step)
                 world.knowledge.learn(step.term, number)
                 sent.append(())
     replayed = Replayed(world, tuple(sent), Violation((), ()))

@@ -323,6 +323,8 @@ def expose_weak(clauses: ClauseSet, block: Block, form: str, fact: Fact, paths: 
         if honest is None or (isinstance(honest, Const) and honest.value not in fact.values):
             continue
         own = view.of(honest)
+        if isinstance(own, Const) and own.value not in fact.values:
+            continue
         among = isinstance(own, Var)
         conditions = (Condition("among", own, None, fact.values),) if among and own is not None else ()
         computed = tuple(own for value in paths[index].values.values() if (own := view.of(value)) is not None)

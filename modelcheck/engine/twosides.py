@@ -7,7 +7,7 @@ primitives, nothing of clauses, boxes and scenes. Only what it sees differ is an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelcheck.engine.script import Delivery, Leaked, Move, NotExecuted, Script, Start
@@ -110,13 +110,19 @@ class _Run:
         """Give away what sessions hold by now of that which leaks, each thing once."""
         for leak in self.script.values:
             for state, term in leak.terms if later or not leak.later else ():
-                if self._is_past(leak.session, frozenset((state,))):
+                if self._is_past(leak.session, frozenset((state,))) and self._applies(leak):
                     session = self.sessions[leak.session]
                     lost = Lost(leak, (self._ground(term, session.left), self._ground(term, session.right)))
                     if lost not in self.taken:
                         self.taken.append(lost)
                         self.sent.append(lost.value)
                         self.seen = None
+
+    def _applies(self, leak: Leaked) -> bool:
+        """Return whether the values of a session are such that something leaks, on both sides."""
+        session = self.sessions[leak.session]
+        found = [(self._ground(t, side), values) for t, values in leak.when for side in (session.left, session.right)]
+        return all(isinstance(value, Const) and value.value in values for value, values in found)
 
     def check_owners(self) -> None:
         """Nothing if only sessions of which the claim says so leak; raise :class:`NotExecuted` otherwise."""
@@ -172,6 +178,7 @@ class _Run:
         else:
             raise NotExecuted(f"{label} is not on its way")
         self.received = None
+        values = {**_compared(way), **values}
         for step in reversed(way):
             self._step(session, step, values)
         session.state = state
@@ -291,3 +298,9 @@ class _Run:
                     ours, theirs = (f"{role} finds what it checks" if ok else f"{role} does not" for ok in fits)
                     raise Different((ours,), (theirs,))
         raise NotExecuted("the last message makes no difference")
+
+
+def _compared(way: Sequence[Step]) -> dict[Var, Term]:
+    """Return the constants with which a role compares values on its way: it can only have picked those."""
+    guards = [step for step in way if isinstance(step, Guard) and step.test == "equal"]
+    return {g.left: g.right for g in guards if isinstance(g.left, Var) and isinstance(g.right, Const)}

@@ -56,7 +56,7 @@ def replay(protocol: Protocol, machines: Sequence[RoleMachine], claim: Claim, tr
         world.start(start)
     if not trace.sessions:
         raise NotReplayed("there is no session")
-    judge = Judge(world, trace)
+    judge = Judge(world, *[start.label for start in trace.sessions[:2]])
     sent: list[tuple[Term, ...]] = []
     for number, step in enumerate(trace.steps, 1):
         world.step = number
@@ -74,12 +74,13 @@ def replay(protocol: Protocol, machines: Sequence[RoleMachine], claim: Claim, tr
 
 
 class Judge:
-    """Looks at a world with a claim's eyes; the first session of the trace is the judged one."""
+    """Looks at a world with a claim's eyes: at the judged session, and a second one if the claim speaks of two."""
 
-    def __init__(self, world: World, trace: Trace) -> None:
+    def __init__(self, world: World, judged: str, second: str = "") -> None:
+        """``judged`` and ``second`` are labels of sessions of the world."""
         self.world, self.claim, self.held = world, world.claim, world.held
-        self.judged = world.sessions[trace.sessions[0].label]
-        self.second = world.sessions[trace.sessions[1].label] if len(trace.sessions) > 1 else None
+        self.judged = world.sessions[judged]
+        self.second = world.sessions.get(second)
 
     # -------------------------------------------------------------------------------- values of claims
 

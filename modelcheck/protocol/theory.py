@@ -149,7 +149,7 @@ RECIPES = (
     Recipe((_f("pk", _K), _R, _S), _f("auth_kem_ss", _PK, _R, _S)),
     Recipe((_K, _f("kem_ct", _PK, _R), _f("pk", _S)), _f("auth_kem_ss", _PK, _R, _S)),
     Recipe((_f("oprf_evaluate", _K, _f("oprf_blind", _W, _B)), _B), _f("oprf_output", _K, _W)),
-    Recipe((_M,), _f("sign", _K, _M), weak="sign"),
+    Recipe((_PK, _M), _f("sign", _K, _M), weak="sign"),
 )
 """Ways to produce a term besides applying its function to its arguments."""
 
@@ -208,7 +208,7 @@ def recipes(term: Term, weak: frozenset[str] = frozenset()) -> Iterator[tuple[tu
     if term.function not in NOT_COMPOSED:
         yield term.arguments, None
     for recipe in _RECIPES_OF.get(term.function, ()):
-        if recipe.weak and not _is_weak(recipe.weak, term, weak):
+        if recipe.weak and not is_weak(recipe.weak, term, weak):
             continue
         bound: dict[Var, Term] = {}
         if match(recipe.gives, term, bound):
@@ -218,7 +218,7 @@ def recipes(term: Term, weak: frozenset[str] = frozenset()) -> Iterator[tuple[tu
 def openings(term: Term, weak: frozenset[str] = frozenset()) -> Iterator[tuple[tuple[Term, ...], Term, Opening]]:
     """Yield each way to take something out of ``term``: what the attacker must know, what it learns, the table's entry."""
     for opening in _OPENINGS_OF.get(term.function, ()) if isinstance(term, App) else ():
-        if opening.weak and not _is_weak(opening.weak, term, weak):
+        if opening.weak and not is_weak(opening.weak, term, weak):
             continue
         bound: dict[Var, Term] = {}
         if opening.gives is not None and match(opening.sealed, term, bound):
@@ -227,7 +227,7 @@ def openings(term: Term, weak: frozenset[str] = frozenset()) -> Iterator[tuple[t
         yield (), term.arguments[0], OPENINGS[0]
 
 
-def _is_weak(form: str, term: Term, weak: frozenset[str]) -> bool:
+def is_weak(form: str, term: Term, weak: frozenset[str]) -> bool:
     """Return whether ``form`` is switched on, as such or as ``rsa`` with an RSA key in the key position of ``term``."""
     if form in weak:
         return True

@@ -216,7 +216,6 @@ def test_who_may_write_on_an_authentic_channel_is_a_difference() -> None:
             "sides that differ in `n`, which Client neither starts from nor picks",
         ),
         (("at Client\n", "at Client despite weak hash\n"), "weak hash where sides are compared"),
-        (("at Client\n", "at Client despite weak sign\n"), "weak sign where sides are compared"),
         (("at Client\n", "at Client if Client agrees with Server on m\n"), "a premise"),
         (("at Client\n", "at Client despite unchecked possession of signing\n"), "unchecked possession"),
         (("{ B1, B2 }", "{ B1, B1 }"), "two sides that are the same name"),

