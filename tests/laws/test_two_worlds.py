@@ -119,7 +119,7 @@ def test_no_name_is_called_hidden_from_a_stronger_attacker_who_tells_it_apart(se
         seen[type(verdict).__name__, apart] += 1
         assert not (isinstance(verdict, Holds) and apart), protocol(seed, power)
     assert seen["Attack", True] > 0
-    assert seen["Holds", False] > 2
+    assert seen["Holds", False] > 1
 
 
 @pytest.mark.parametrize("seed", range(12))
