@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -391,9 +391,8 @@ def _told(system: System, claim: Claim, solved: Solved, budget: Budget) -> tuple
 
 def _audited(task: ClaimTask, proof: Proof, options: Options, deadline: float | None) -> Verdict:
     evidence = certificate(task.owner, task.what, proof)
-    if not options.audit:
-        return Holds(False, 0, evidence)
-    return audit_verdict(evidence, options.audit_budget, deadline)
+    verdict = audit_verdict(evidence, options.audit_budget, deadline) if options.audit else Holds(False, 0, evidence)
+    return replace(verdict, turned=proof.turned) if isinstance(verdict, Holds) else verdict
 
 
 def audit_verdict(evidence: Certificate, budget: int, deadline: float | None = None) -> Holds | Undecided:

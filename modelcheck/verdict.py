@@ -16,6 +16,8 @@ class Holds:
     audited: bool
     questions: int
     evidence: Any = field(default=None, compare=False, repr=False)
+    turned: str = ""
+    """What would have to leak as well for the claim to fail, as far as that was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +143,12 @@ def left_open(verdict: Verdict) -> bool:
 def explanation(verdict: Verdict) -> tuple[str, ...]:
     """Return the lines that say what a verdict rests on: steps with their conclusion, a reason, what the audit did."""
     match verdict:
-        case Holds(audited, questions):
-            return (f"the invariant was confirmed with {questions} solver questions",) if audited and questions else ()
+        case Holds(audited, questions, turned=turned):
+            confirmed = (
+                f"the invariant was confirmed with {questions} solver questions" if audited and questions else ""
+            )
+            tried = f"it would fail if {turned} leaked, which was tried" if turned else ""
+            return tuple(filter(None, (tried, confirmed)))
         case Attack(sides=("", _), steps=steps, conclusion=conclusion):
             return (*_numbered(step.text for step in steps), conclusion)
         case Attack() as attack:

@@ -38,9 +38,16 @@ from modelcheck.protocol.model import (
 from modelcheck.protocol.terms import NAME, Const, Key, Var, renamed, sort_of
 from modelcheck.protocol.theory import DISHONEST
 
-Leaking = OneOf["nothing", "keys", "everything"]
-"""What leaks besides what the claim says: the keys of all names of the judged session, all that it creates too."""
 
+@dataclass(frozen=True, slots=True)
+class Leaking:
+    """What leaks besides what the claim says: keys of all names of the judged session, and all that it creates."""
+
+    families: tuple[str, ...] = ()
+    values: bool = False
+
+
+NOTHING = Leaking()
 
 Others = OneOf["all", "exposed", "none"]
 """What other sessions of the judged role, and those with dishonest partners, are: as they are, with their fresh values
@@ -130,7 +137,7 @@ class Bench:
             raise Unsupported("values that roles keep for later sessions, where names differ from side to side")
 
     def case(
-        self, leaking: Leaking = "nothing", others: Others = "all", most_pairs: int = LARGEST, *, joined: bool = False
+        self, leaking: Leaking = NOTHING, others: Others = "all", most_pairs: int = LARGEST, *, joined: bool = False
     ) -> Case:
         """Return the case that nothing is seen on one side only, if more leaks than the claim says.
 
@@ -278,12 +285,11 @@ class Bench:
             yield Given(Key(family, self.clauses.families[family].sort, tuple(way)), body, (), description)
 
     def _more(self, leaking: Leaking) -> Iterator[Given]:
-        if leaking == "nothing":
-            return
         mine = self.star.parties
-        for family in self.clauses.families.values():
-            yield from self._keys(family.name, [mine] * family.arity, f"every key {family.name} of the judged names")
-        if leaking == "keys":
+        for name in leaking.families:
+            choices = [mine] * self.clauses.families[name].arity
+            yield from self._keys(name, choices, f"every key {name} of the judged names")
+        if not leaking.values:
             return
         here = Condition("among", session_variable("leaked "), None, (STAR,))
         for variable in fresh_values(self.star.machine):

@@ -58,11 +58,17 @@ def decide(system: System, claim: Claim, wanted: Observational, budget: Budget, 
             done.append(solved)
         if best is not None:
             return _with_partner(bench, solver) or best
-    if vacuity:
-        reason = bench.never(done) or _insensitive(bench, solver)
-        if reason is not None:
-            return Vacuous(reason)
-    return Proof(tuple(done))
+    if not vacuity:
+        return Proof(tuple(done))
+    reason = bench.never(done)
+    if reason is not None:
+        return Vacuous(reason)
+    turned = _turned(bench, solver)
+    if turned is None:
+        return Vacuous(
+            "even if all keys and all secrets of the judged session leaked, nobody could tell the sides apart"
+        )
+    return Proof(tuple(done), turned)
 
 
 def _simply(bench: Bench, others: Others, solver: Solver) -> Shown | None:
@@ -95,14 +101,18 @@ def _refined(solver: Solver, bench: Bench, case: Case, budget: Budget) -> Solved
     return exact if exact.goal is None else Shown(exact, None)
 
 
-def _insensitive(bench: Bench, solver: Solver) -> str | None:
-    """Return that nothing tells the sides apart even with every secret known, None if something then does."""
-    attempts: tuple[tuple[Leaking, int], ...] = (("keys", 1), ("everything", 1), ("everything", LARGEST))
-    for leaking, most_pairs in attempts:
+def _turned(bench: Bench, solver: Solver) -> str | None:
+    """Return what would have to leak as well for the sides to be told apart, None if nothing that is tried suffices."""
+    families = tuple(bench.clauses.families)
+    attempts = [(f"the key {family} of the judged names", Leaking((family,)), 1) for family in families]
+    attempts += [("all keys of the judged names", Leaking(families), 1)] if len(families) > 1 else []
+    attempts += [("all keys and secrets of the judged session", Leaking(families, values=True), most)
+                 for most in (1, LARGEST)]  # fmt: skip
+    for words, leaking, most_pairs in attempts:
         case = bench.case(leaking, "exposed", most_pairs)
         if any(next(_derivations(solve(case), solver.budget), None) for solve in (solver.reaches, solver.solve)):
-            return None
-    return "even if all keys and all secrets of the judged session leaked, nobody could tell the sides apart"
+            return words
+    return None
 
 
 def _derivations(solved: Solved, budget: Budget) -> Iterator[tuple[Solved, Derivation]]:

@@ -84,7 +84,7 @@ def decide(
         return Vacuous(
             f"even if every other secret leaked, nothing would tell whether a guess for `{wanted.subject}` is right"
         )
-    return Proof(tuple(done))
+    return Proof(tuple(done), "every other secret" if vacuity else "")
 
 
 def _attack(system: System, claim: Claim, solved: Solved, budget: Budget) -> Attack | None:

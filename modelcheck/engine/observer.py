@@ -399,11 +399,13 @@ def _decided(
     everything = _context(bench, bench.others)
     open_runs = list(_unmatched(bench, everything))
     if not open_runs:
-        if vacuity and not any(True for _ in _unmatched(bench, _all_known(bench, everything))):
+        if not vacuity:
+            return Holds(True, 0)
+        if not any(True for _ in _unmatched(bench, _all_known(bench, everything))):
             return Vacuous(
                 "even if all keys and all secrets of the judged session leaked, nobody could tell the sides apart"
             )
-        return Holds(True, 0)
+        return Holds(True, 0, turned="all keys and secrets of the judged session")
     certain = _context(bench, [run for run in bench.others if run.sure])
     best = None
     for number, run in open_runs:

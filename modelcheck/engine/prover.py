@@ -41,6 +41,8 @@ class Proof:
     """All cases of a claim are excluded; their fixpoints are the invariant."""
 
     solved: tuple[Solved, ...]
+    turned: str = ""
+    """What would have to leak as well for the claim to fail, as far as that was tried."""
 
 
 @dataclass(slots=True)

@@ -94,8 +94,11 @@ def _evidence(verdict: Verdict) -> dict[str, Any]:
     match verdict:
         case Holds(evidence=tuple() as paths):
             return {"honest_run": {"path": paths[0]}}
-        case Holds(audited, questions):
-            return {"invariant": {"audited": audited, "questions": questions}}
+        case Holds(audited, questions, turned=turned):
+            return {
+                "invariant": {"audited": audited, "questions": questions},
+                **({"turned_by": turned} if turned else {}),
+            }
         case Attack():
             return {"attack": _attack(verdict)}
         case BoundedSearch(sessions, steps, conclusion):
