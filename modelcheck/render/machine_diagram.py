@@ -1,6 +1,7 @@
 """The state machines of roles as pictures: what a role waits for, what it does then, and where it accepts.
 
 A state is drawn where the role waits, decides or ends; the steps between two such states stand in one box on the edge.
+What makes the role fail on its way from a state stands in one box too, on a dashed edge to an error state.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modelcheck.machines.checks import failures
 from modelcheck.machines.machine import Guard, Reach, Receive, RoleMachine, Send, State
 from modelcheck.protocol.model import Path, Protocol
 from modelcheck.protocol.terms import MESSAGE, App, Const, Key, Term, Var, show
-from modelcheck.render.machine import describe
+from modelcheck.render.machine import describe, describe_failure
 from modelcheck.render.picture import FAINT, INK, PAPER, SHADE, Picture, html_rows, html_text, new_graph
 from modelcheck.render.wording import wrapped
 
@@ -32,15 +34,17 @@ class Edge:
     end: int
     lines: tuple[str, ...]
     new: frozenset[str]
+    errors: tuple[str, ...] = ()
+    """What makes the role fail on this edge, in the order in which it checks."""
 
 
-def picture(protocol: Protocol, machines: Sequence[RoleMachine]) -> Picture:
-    """Return the picture of some roles of a protocol."""
+def picture(protocol: Protocol, machines: Sequence[RoleMachine], *, errors: bool = False) -> Picture:
+    """Return the picture of some roles of a protocol, with the ways in which they fail if ``errors``."""
     graph = new_graph(protocol.name, rankdir="TB", nodesep="0.3", ranksep="0.25")
     told = []
     branches = [sum(not following for following in machine.children) for machine in machines]
     for number, machine in enumerate(machines):
-        edges = merged(protocol, machine)
+        edges = merged(protocol, machine, errors=errors)
         with graph.subgraph(name=f"cluster_{number}") as part:
             _draw(part, f"m{number}", machine, edges)
         if number and sum(branches) > len(machines):
@@ -55,9 +59,10 @@ def picture(protocol: Protocol, machines: Sequence[RoleMachine]) -> Picture:
     return Picture(graph.source, "dot", f"State machine of {roles} in {protocol.name}", " ".join(told))
 
 
-def merged(protocol: Protocol, machine: RoleMachine) -> tuple[Edge, ...]:
+def merged(protocol: Protocol, machine: RoleMachine, *, errors: bool = False) -> tuple[Edge, ...]:
     """Return the transitions of a role between the states that are worth drawing, in the order of states."""
     edges = []
+    failing = _failing(protocol, machine) if errors else {}
     todo = [0]
     while todo:
         start = todo.pop(0)
@@ -66,9 +71,21 @@ def merged(protocol: Protocol, machine: RoleMachine) -> tuple[Edge, ...]:
             lines = tuple(line for state in states for line in _lines(protocol, machine, state))
             before = set(machine.states[start].bound)
             new = frozenset(v.name for state in states for v in state.bound if v not in before)
-            edges.append(Edge(start, states[-1].index, lines, new))
+            failed = tuple(line for state in states for line in failing.get(state.index, ()))
+            edges.append(Edge(start, states[-1].index, lines, new, failed))
             todo.append(states[-1].index)
     return tuple(edges)
+
+
+def _failing(protocol: Protocol, machine: RoleMachine) -> dict[int, list[str]]:
+    """Return for each state what makes the role fail that should come to it."""
+    found: dict[int, list[str]] = {}
+    for failure in failures(machine):
+        state = machine.states[failure.end]
+        words = _Words(machine, state, protocol.paths[min(state.views)])
+        assert state.step is not None
+        found.setdefault(failure.end, []).append(describe_failure(state.step, failure.check, words.spelled))
+    return found
 
 
 def _following(machine: RoleMachine, index: int) -> Iterator[State]:
@@ -134,6 +151,10 @@ class _Words:
             return f"{name} {{ {inside} }}" if inside else name
         return show(self.short(term))
 
+    def spelled(self, term: Term) -> str:
+        """Return a term as text."""
+        return show(self.short(term))
+
     def short(self, term: Term) -> Term:
         """Return a term with names for what has one, and transcripts and nested messages by their names."""
         if term in self.names:
@@ -182,7 +203,7 @@ def _draw(graph: graphviz.Digraph, prefix: str, machine: RoleMachine, edges: Seq
                fontcolor=INK, margin="12")  # fmt: skip
     for index in sorted({0, *(edge.start for edge in edges), *(edge.end for edge in edges)}):
         _state(graph, f"{prefix}s{index}", machine.states[index], last=not machine.children[index])
-    branches = sum(not following for following in machine.children)
+    branches = sum(not following for following in machine.children) + any(edge.errors for edge in edges)
     width = max(NARROWEST, min(WIDTH, PAGE // branches))
     for number, edge in enumerate(edges):
         box = f"{prefix}e{number}"
@@ -193,6 +214,22 @@ def _draw(graph: graphviz.Digraph, prefix: str, machine: RoleMachine, edges: Seq
         graph.node(box, _label(edge, width), shape="box", style="filled", fillcolor=PAPER, color=FAINT, penwidth="0.6")
         graph.edge(start, box, arrowhead="none")
         graph.edge(box, end)
+    for start_state in dict.fromkeys(edge.start for edge in edges if edge.errors):
+        _errors(graph, prefix, start_state, [edge for edge in edges if edge.start == start_state], width)
+
+
+def _errors(graph: graphviz.Digraph, prefix: str, start: int, edges: Sequence[Edge], width: int) -> None:
+    """Draw what makes a role fail on its way from a state; it fails where no branch fits."""
+    rows = []
+    for edge in edges:
+        heads = [f"towards {edge.end}:"] if len(edges) > 1 and edge.errors else []
+        rows += heads + [f"{'  ' * len(heads)}{line}" for line in edge.errors]
+    label = html_rows([html_text(text) for row in rows for text in wrapped(row, width, len(row) - len(row.lstrip()))])
+    box, end = f"{prefix}s{start}errors", f"{prefix}s{start}error"
+    graph.node(box, label, shape="box", style="filled,dashed", fillcolor=PAPER, color=FAINT, penwidth="0.6")
+    graph.node(end, "error", shape="octagon", style="filled,dashed", fillcolor=PAPER)
+    graph.edge(f"{prefix}s{start}", box, arrowhead="none", style="dashed")
+    graph.edge(box, end, style="dashed")
 
 
 def _state(graph: graphviz.Digraph, name: str, state: State, *, last: bool) -> None:
@@ -237,4 +274,6 @@ def _spoken(machine: RoleMachine, edges: Iterable[Edge]) -> str:
         end = f"state {edge.end}" + (f", where it {state.step.point}" if isinstance(state.step, Reach) else "")
         what = "; ".join(line.strip() for line in edge.lines)
         sentences.append(f"From state {edge.start} to {end}{': ' if what else ''}{what}.")
+        if edge.errors:
+            sentences.append(f"On this way it fails with: {'; '.join(edge.errors)}.")
     return f"{machine.role.name}: {' '.join(sentences)}"
