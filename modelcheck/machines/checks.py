@@ -132,8 +132,9 @@ class _Reader:
         return not self.seen.isdisjoint(term.variables)
 
     def _opens(self, term: Term) -> bool:
-        """Return whether the role knows something of what opens a part: its keys have to agree with that."""
-        return any(not need.variables or self._touches(need) for need in needed(term))
+        """Return whether the role knows something of the key of a part, which has to agree with that."""
+        keys = term.arguments[:1] if isinstance(term, App) and term.function == "kem_ct" else needed(term)[:1]
+        return any(not key.variables or self._touches(key) for key in keys)
 
 
 def reading_order(parts: tuple[Term, ...], seen: Iterable[Var]) -> list[int]:

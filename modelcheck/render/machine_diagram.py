@@ -1,7 +1,7 @@
 """The state machines of roles as pictures: what a role waits for, what it does then, and where it accepts.
 
 A state is drawn where the role waits, decides or ends; the steps between two such states stand in one box on the edge.
-What makes the role fail on its way from a state stands in one box too, on a dashed edge to an error state.
+What makes the role fail on that way stands below a line in the same box, from which a dashed edge leads to an error state.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from modelcheck.machines.checks import failures
@@ -35,12 +37,12 @@ class Edge:
     lines: tuple[str, ...]
     new: frozenset[str]
     errors: tuple[str, ...] = ()
-    """What makes the role fail on this edge, in the order in which it checks."""
+    """What makes the role fail on this edge, in the order in which it checks, indented below lines that say so."""
 
 
 def picture(protocol: Protocol, machines: Sequence[RoleMachine], *, errors: bool = False) -> Picture:
     """Return the picture of some roles of a protocol, with the ways in which they fail if ``errors``."""
-    graph = new_graph(protocol.name, rankdir="TB", nodesep="0.3", ranksep="0.25")
+    graph = new_graph(protocol.name, rankdir="TB", nodesep="0.18" if errors else "0.3", ranksep="0.25")
     told = []
     branches = [sum(not following for following in machine.children) for machine in machines]
     for number, machine in enumerate(machines):
@@ -71,20 +73,23 @@ def merged(protocol: Protocol, machine: RoleMachine, *, errors: bool = False) ->
             lines = tuple(line for state in states for line in _lines(protocol, machine, state))
             before = set(machine.states[start].bound)
             new = frozenset(v.name for state in states for v in state.bound if v not in before)
-            failed = tuple(line for state in states for line in failing.get(state.index, ()))
-            edges.append(Edge(start, states[-1].index, lines, new, failed))
+            failed = [one for state in states for one in failing.get(state.index, ())]
+            told = [[head, *(f"  {words}" for _, words in group)] for head, group in groupby(failed, itemgetter(0))]
+            edges.append(Edge(start, states[-1].index, lines, new, tuple(chain(*told))))
             todo.append(states[-1].index)
     return tuple(edges)
 
 
-def _failing(protocol: Protocol, machine: RoleMachine) -> dict[int, list[str]]:
-    """Return for each state what makes the role fail that should come to it."""
-    found: dict[int, list[str]] = {}
+def _failing(protocol: Protocol, machine: RoleMachine) -> dict[int, list[tuple[str, str]]]:
+    """Return for each state what makes the role fail that should come to it, each below its heading."""
+    found: dict[int, list[tuple[str, str]]] = {}
     for failure in failures(machine):
         state = machine.states[failure.end]
         words = _Words(machine, state, protocol.paths[min(state.views)])
         assert state.step is not None
-        found.setdefault(failure.end, []).append(describe_failure(state.step, failure.check, words.spelled))
+        head = "error unless another branch fits:" if failure.others else "error:"
+        told = describe_failure(state.step, failure.check, words.spelled)
+        found.setdefault(failure.end, []).append((head, told))
     return found
 
 
@@ -203,7 +208,7 @@ def _draw(graph: graphviz.Digraph, prefix: str, machine: RoleMachine, edges: Seq
                fontcolor=INK, margin="12")  # fmt: skip
     for index in sorted({0, *(edge.start for edge in edges), *(edge.end for edge in edges)}):
         _state(graph, f"{prefix}s{index}", machine.states[index], last=not machine.children[index])
-    branches = sum(not following for following in machine.children) + any(edge.errors for edge in edges)
+    branches = sum(not following for following in machine.children)
     width = max(NARROWEST, min(WIDTH, PAGE // branches))
     for number, edge in enumerate(edges):
         box = f"{prefix}e{number}"
@@ -214,22 +219,10 @@ def _draw(graph: graphviz.Digraph, prefix: str, machine: RoleMachine, edges: Seq
         graph.node(box, _label(edge, width), shape="box", style="filled", fillcolor=PAPER, color=FAINT, penwidth="0.6")
         graph.edge(start, box, arrowhead="none")
         graph.edge(box, end)
-    for start_state in dict.fromkeys(edge.start for edge in edges if edge.errors):
-        _errors(graph, prefix, start_state, [edge for edge in edges if edge.start == start_state], width)
-
-
-def _errors(graph: graphviz.Digraph, prefix: str, start: int, edges: Sequence[Edge], width: int) -> None:
-    """Draw what makes a role fail on its way from a state; it fails where no branch fits."""
-    rows = []
-    for edge in edges:
-        heads = [f"towards {edge.end}:"] if len(edges) > 1 and edge.errors else []
-        rows += heads + [f"{'  ' * len(heads)}{line}" for line in edge.errors]
-    label = html_rows([html_text(text) for row in rows for text in wrapped(row, width, len(row) - len(row.lstrip()))])
-    box, end = f"{prefix}s{start}errors", f"{prefix}s{start}error"
-    graph.node(box, label, shape="box", style="filled,dashed", fillcolor=PAPER, color=FAINT, penwidth="0.6")
-    graph.node(end, "error", shape="octagon", style="filled,dashed", fillcolor=PAPER)
-    graph.edge(f"{prefix}s{start}", box, arrowhead="none", style="dashed")
-    graph.edge(box, end, style="dashed")
+        if edge.errors:
+            graph.node(f"{box}error", "error", shape="octagon", style="filled,dashed", fillcolor=PAPER, height="0.3",
+                       margin="0.05,0.02")  # fmt: skip
+            graph.edge(box, f"{box}error", style="dashed")
 
 
 def _state(graph: graphviz.Digraph, name: str, state: State, *, last: bool) -> None:
@@ -246,13 +239,16 @@ def _state(graph: graphviz.Digraph, name: str, state: State, *, last: bool) -> N
 
 
 def _label(edge: Edge, width: int) -> str:
-    rows = []
+    rows: list[str | None] = []
     for line in edge.lines:
         indent = len(line) - len(line.lstrip())
         quoted = False
         for text in wrapped(line.replace(" }", "\u00a0}"), width, indent):
             rows.append(_marked(text, edge.new, quoted=quoted))
             quoted ^= text.count('"') % 2 == 1
+    if edge.errors:
+        rows.append(None)
+        rows += [html_text(text) for one in edge.errors for text in wrapped(one, width, len(one) - len(one.lstrip()))]
     return html_rows(rows)
 
 
@@ -275,5 +271,6 @@ def _spoken(machine: RoleMachine, edges: Iterable[Edge]) -> str:
         what = "; ".join(line.strip() for line in edge.lines)
         sentences.append(f"From state {edge.start} to {end}{': ' if what else ''}{what}.")
         if edge.errors:
-            sentences.append(f"On this way it fails with: {'; '.join(edge.errors)}.")
+            told = "; ".join(line.strip() for line in edge.errors).replace(":;", ":")
+            sentences.append(f"Instead {told}.")
     return f"{machine.role.name}: {' '.join(sentences)}"
