@@ -158,7 +158,10 @@ def attack(spec: Path, claim: str, sessions: int, messages: bool) -> None:
 
 @main.command()
 @click.argument("paths", nargs=-1, type=PATH, required=True)
-def machine(paths: tuple[Path, ...]) -> None:
+@click.option(
+    "--errors", is_flag=True, help="Also show where a role fails: each check in order, with an edge to `error`."
+)
+def machine(paths: tuple[Path, ...], errors: bool) -> None:
     """Print the state machine of each role: states, what it receives, checks and sends."""
     from modelcheck.pipeline import machines, open_library
     from modelcheck.render.machine import render_machine
@@ -166,7 +169,7 @@ def machine(paths: tuple[Path, ...]) -> None:
 
     files = find_specs(paths)
     library = open_library(files)
-    click.echo("\n\n".join(render_machine(one) for one in machines(library, files)))
+    click.echo("\n\n".join(render_machine(one, errors=errors) for one in machines(library, files)))
 
 
 @main.command()
@@ -177,13 +180,14 @@ def machine(paths: tuple[Path, ...]) -> None:
               help="How to draw it; text unless the ending of FILE says otherwise.")  # fmt: skip
 @click.option("--protocol", metavar="NAME", help="Which protocol of the spec (default: the first).")
 @click.option("--role", metavar="NAME", help="With --kind machine: only this role.")
+@click.option("--errors", is_flag=True, help="With --kind machine: also where a role fails, and by which check.")
 @click.option(
     "--claim", metavar="NAME", help="With --kind attack: the claim that it breaks, a label or `protocol.label`."
 )
 @click.option("--output", "-o", type=PATH, metavar="FILE", help="Write to a file instead of standard output.")
 def diagram(
     spec: Path, kind: Kind | Literal["attack"], form: Literal["text", "svg", "png", "pdf", "dot"] | None, protocol: str | None,
-    role: str | None, claim: str | None, output: Path | None,
+    role: str | None, errors: bool, claim: str | None, output: Path | None,
 ) -> None:  # fmt: skip
     """Draw the message flow, the role machines or the key schedule of a protocol, or an attack on a claim.
 
@@ -202,7 +206,7 @@ def diagram(
     found = open_spec(spec)
     chosen = form or _form_of(output)
     try:
-        drawn = found.diagram(kind, protocol, role, claim).render(chosen)
+        drawn = found.diagram(kind, protocol, role, claim, errors=errors).render(chosen)
     except (NoDiagram, MissingExtra) as problem:
         raise click.ClickException(str(problem)) from None
     if output is not None:

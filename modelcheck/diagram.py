@@ -86,9 +86,9 @@ class Spec:
         """Return the message flow of a protocol."""
         return draw(self.library, self.protocol(protocol), "ladder")
 
-    def machine(self, protocol: str | None = None, role: str | None = None) -> Diagram:
-        """Return the state machines of a protocol's roles, or of one."""
-        return draw(self.library, self.protocol(protocol), "machine", role)
+    def machine(self, protocol: str | None = None, role: str | None = None, *, errors: bool = False) -> Diagram:
+        """Return the state machines of a protocol's roles, or of one; ``errors`` adds where they fail, and by which check."""
+        return draw(self.library, self.protocol(protocol), "machine", role, errors=errors)
 
     def keys(self, protocol: str | None = None) -> Diagram:
         """Return the key schedule of a protocol."""
@@ -100,15 +100,19 @@ class Spec:
         protocol: str | None = None,
         role: str | None = None,
         claim: str | None = None,
+        *,
+        errors: bool = False,
     ) -> Diagram:
         """Return a diagram of any kind; raise NoDiagram if there is none, or a name does not go with its kind."""
+        if errors and kind != "machine":
+            raise NoDiagram("only a state machine has edges for errors: use --kind machine with --errors")
         if kind == "attack":
             if claim is None or role is not None:
                 raise NoDiagram("an attack is drawn for a claim: use --kind attack with --claim, without --role")
             return self.attack(claim, protocol)
         if claim is not None:
             raise NoDiagram("only an attack is drawn for a claim: use --kind attack with --claim")
-        return draw(self.library, self.protocol(protocol), kind, role)
+        return draw(self.library, self.protocol(protocol), kind, role, errors=errors)
 
     def attack(self, claim: str, protocol: str | None = None) -> Diagram:
         """Return the attack on a claim, named by its label or ``protocol.label``; the claim is checked for it."""
@@ -130,7 +134,9 @@ def open_spec(path: str | Path) -> Spec:
     return Spec(Path(path), open_library([Path(path)]))
 
 
-def draw(library: Library, protocol: Protocol, kind: Kind, role: str | None = None) -> Diagram:
+def draw(
+    library: Library, protocol: Protocol, kind: Kind, role: str | None = None, *, errors: bool = False
+) -> Diagram:  # fmt: skip
     """Return a diagram of a protocol; raise NoDiagram if it has none of that kind."""
     if not protocol.written:
         parts = ", ".join(part.name for part in protocol.beside)
@@ -143,8 +149,8 @@ def draw(library: Library, protocol: Protocol, kind: Kind, role: str | None = No
             return Diagram(protocol.name, kind, render_ladder(rows), lambda: ladder_picture.picture(rows))
         case "machine":
             chosen = _machines(library, protocol, role)
-            text = "\n\n".join(map(render_machine, chosen))
-            return Diagram(protocol.name, kind, text, lambda: machine_diagram.picture(protocol, chosen))
+            text = "\n\n".join(render_machine(one, errors=errors) for one in chosen)
+            return Diagram(protocol.name, kind, text, lambda: machine_diagram.picture(protocol, chosen, errors=errors))
         case "keys":
             text = key_schedule.render_key_schedule(protocol)
             return Diagram(protocol.name, kind, text, lambda: key_schedule.picture(protocol))

@@ -198,13 +198,15 @@ class LadderDirective(_FlowDirective):
 class MachineDirective(_FlowDirective):
     """``flow:machine``: the state machines of all roles, or of one."""
 
-    option_spec: ClassVar[dict[str, Any]] = {**_FlowDirective.option_spec, "role": directives.unchanged_required}
+    option_spec: ClassVar[dict[str, Any]] = {
+        **_FlowDirective.option_spec, "role": directives.unchanged_required, "errors": directives.flag,
+    }  # fmt: skip
 
     def show(self, spec: Spec, protocol: Protocol) -> Iterator[nodes.Node]:
         """Yield one machine after the other: side by side they would be too wide for a page."""
         roles = [self.options["role"]] if "role" in self.options else [role.name for role in protocol.roles]
-        for role in roles:
-            yield self.diagram(spec, protocol, "machine", role)
+        errors = "errors" in self.options
+        yield from (self.node(draw(spec.library, protocol, "machine", role, errors=errors)) for role in roles)
 
 
 class KeysDirective(_FlowDirective):

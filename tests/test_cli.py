@@ -567,6 +567,14 @@ def test_an_attack_is_looked_for_in_the_way_of_its_claim(run: Run, claim: str, c
     assert found.out.splitlines()[-1].strip() == last
 
 
+def test_machines_show_their_errors_on_demand(run: Run, hello: str) -> None:
+    code, out, err = run("machine", hello, "--errors")
+    assert (code, err) == (0, "")
+    assert "  2 -> error  no Reply\n" in out
+    assert run("diagram", hello, "--kind", "machine", "--errors").out == out
+    assert "error" not in run("machine", hello).out
+
+
 def test_an_attack_is_drawn(run: Run, hello: str) -> None:
     code, out, err = run("diagram", hello, "--kind", "attack", "--claim", "exponent_lost")
     assert (code, err) == (0, "")
@@ -587,6 +595,10 @@ def test_other_protocols_of_the_spec_are_named(run: Run) -> None:
         (
             ("--role", "Client"),
             "Error: only the machine of a role can be drawn on its own: use --kind machine with --role",
+        ),
+        (
+            ("--errors",),
+            "Error: only a state machine has edges for errors: use --kind machine with --errors",
         ),
         (("--kind", "attack"), "Error: an attack is drawn for a claim: use --kind attack with --claim, without --role"),
         (("-o", "a.jpeg"), "Error: there is no format for files that end in `.jpeg`; use --format"),

@@ -54,6 +54,13 @@ def test_machines_of_all_roles_or_of_one(spec: Path) -> None:
     assert "Client is" not in found.machine(role="Server").text
 
 
+def test_machines_with_their_errors(spec: Path) -> None:
+    found = open_spec(spec)
+    assert "  0 -> error  no Hello\n  0 -> 1  receives Hello" in found.machine(role="Server", errors=True).text
+    assert "error" not in found.machine(role="Server").text
+    assert found.machine(errors=True).text == found.diagram("machine", errors=True).text
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_composition_has_no_flow(spec: Path, kind: Kind) -> None:
     with pytest.raises(NoDiagram, match=r"`both` is a composition without a flow of its own; draw p, q instead"):
@@ -87,6 +94,10 @@ def test_an_attack_is_drawn_for_a_claim(spec: Path) -> None:
         ({"kind": "attack", "claim": "p.c"}, "there is no attack to draw: the verdict on `p.c` is holds"),
         ({"kind": "attack"}, "an attack is drawn for a claim: use --kind attack with --claim"),
         ({"kind": "keys", "claim": "c"}, "only an attack is drawn for a claim"),
+        (
+            {"kind": "keys", "errors": True},
+            "only a state machine has edges for errors: use --kind machine with --errors",
+        ),
     ],
 )
 def test_attacks_that_cannot_be_drawn(spec: Path, options: dict[str, Any], message: str) -> None:

@@ -194,6 +194,14 @@ def test_parallel_reading_finds_the_same_things(build: Build) -> None:
     assert all('href="index.html#flow-claim-p.lost"' in built.pages[name] for name in filler)
 
 
+def test_machines_show_their_errors_on_demand(build: Build) -> None:
+    page = "Second\n======\n\n.. flow:machine:: p\n   :file: p.flow\n   :role: Server\n"
+    plain = build("text", "-W", second=page).pages["second"]
+    shown = build("text", "-W", second=f"{page}   :errors:\n").pages["second"]
+    assert "error" not in plain
+    assert "0 -> error  no Hello" in shown
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -19,6 +19,7 @@ from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.leaks import Given
 from modelcheck.engine.steps import Draft, arrival, extended, session_literal, state_literal, substituted
 from modelcheck.machines.blocks import Block
+from modelcheck.machines.checks import needed, reading_order
 from modelcheck.machines.machine import Guard, Receive, RoleMachine, Step, fixed_values
 from modelcheck.machines.view import fill
 from modelcheck.protocol.terms import (
@@ -163,7 +164,7 @@ def _cuts(term: Term, seen: set[Var], after: tuple[Term, ...]) -> Iterator[Term]
     match term:
         case App(function, arguments) if is_data(function) or function == "envelope":
             current: list[Term] = [ANYTHING] * len(arguments)
-            for index in _reading_order(arguments, seen):
+            for index in reading_order(arguments, seen):
                 later = (*(one for at, one in enumerate(arguments) if current[at] is ANYTHING and at != index), *after)
                 for part in _cuts(arguments[index], seen, later):
                     yield App(function, (*current[:index], part, *current[index + 1 :]))
@@ -192,33 +193,9 @@ def _opened(outside: App, content: Term, seen: set[Var], after: tuple[Term, ...]
         yield App(outside.function, (*parts, part))
 
 
-def _reading_order(parts: tuple[Term, ...], seen: set[Var]) -> list[int]:
-    """Return the order in which the parts of a message are read: what needs a later part to be opened comes last."""
-    known, first, last = set(seen), [], []
-    for index, part in enumerate(parts):
-        rest = {variable for other in parts[index + 1 :] for variable in other.variables}
-        if any(variable in rest and variable not in known for need in _needs(part) for variable in need.variables):
-            last.append(index)
-        else:
-            first.append(index)
-            known.update(part.variables)
-    return first + last
-
-
-def _needs(term: Term) -> tuple[Term, ...]:
-    """Return what a role needs to open a part of a message."""
-    match term:
-        case App("aead", (key, nonce, associated, _)):
-            return key, nonce, associated
-        case App("pk_encrypt", (key, _)):
-            return (key,)
-        case _:
-            return ()
-
-
 def _openable(term: App, seen: set[Var], after: tuple[Term, ...]) -> None:
     """Refuse a part that is opened with what another part of the same message brings that is not read before it."""
-    new = {variable for need in _needs(term) for variable in need.variables if variable not in seen}
+    new = {variable for need in needed(term) for variable in need.variables if variable not in seen}
     if any(variable in part.variables for part in after for variable in new):
         raise Unsupported("a part of a message that can be opened only with a later part of the same message")
 

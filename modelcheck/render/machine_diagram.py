@@ -1,6 +1,7 @@
 """The state machines of roles as pictures: what a role waits for, what it does then, and where it accepts.
 
 A state is drawn where the role waits, decides or ends; the steps between two such states stand in one box on the edge.
+What makes the role fail on that way stands below a line in the same box, from which a dashed edge leads to an error state.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from modelcheck.machines.checks import failures
 from modelcheck.machines.machine import Guard, Reach, Receive, RoleMachine, Send, State
 from modelcheck.protocol.model import Path, Protocol
 from modelcheck.protocol.terms import MESSAGE, App, Const, Key, Term, Var, show
-from modelcheck.render.machine import describe
+from modelcheck.render.machine import describe, describe_failure
 from modelcheck.render.picture import FAINT, INK, PAPER, SHADE, Picture, html_rows, html_text, new_graph
 from modelcheck.render.wording import wrapped
 
@@ -32,15 +36,17 @@ class Edge:
     end: int
     lines: tuple[str, ...]
     new: frozenset[str]
+    errors: tuple[str, ...] = ()
+    """What makes the role fail on this edge, in the order in which it checks, indented below lines that say so."""
 
 
-def picture(protocol: Protocol, machines: Sequence[RoleMachine]) -> Picture:
-    """Return the picture of some roles of a protocol."""
-    graph = new_graph(protocol.name, rankdir="TB", nodesep="0.3", ranksep="0.25")
+def picture(protocol: Protocol, machines: Sequence[RoleMachine], *, errors: bool = False) -> Picture:
+    """Return the picture of some roles of a protocol, with the ways in which they fail if ``errors``."""
+    graph = new_graph(protocol.name, rankdir="TB", nodesep="0.18" if errors else "0.3", ranksep="0.25")
     told = []
     branches = [sum(not following for following in machine.children) for machine in machines]
     for number, machine in enumerate(machines):
-        edges = merged(protocol, machine)
+        edges = merged(protocol, machine, errors=errors)
         with graph.subgraph(name=f"cluster_{number}") as part:
             _draw(part, f"m{number}", machine, edges)
         if number and sum(branches) > len(machines):
@@ -55,9 +61,10 @@ def picture(protocol: Protocol, machines: Sequence[RoleMachine]) -> Picture:
     return Picture(graph.source, "dot", f"State machine of {roles} in {protocol.name}", " ".join(told))
 
 
-def merged(protocol: Protocol, machine: RoleMachine) -> tuple[Edge, ...]:
+def merged(protocol: Protocol, machine: RoleMachine, *, errors: bool = False) -> tuple[Edge, ...]:
     """Return the transitions of a role between the states that are worth drawing, in the order of states."""
     edges = []
+    failing = _failing(protocol, machine) if errors else {}
     todo = [0]
     while todo:
         start = todo.pop(0)
@@ -66,9 +73,24 @@ def merged(protocol: Protocol, machine: RoleMachine) -> tuple[Edge, ...]:
             lines = tuple(line for state in states for line in _lines(protocol, machine, state))
             before = set(machine.states[start].bound)
             new = frozenset(v.name for state in states for v in state.bound if v not in before)
-            edges.append(Edge(start, states[-1].index, lines, new))
+            failed = [one for state in states for one in failing.get(state.index, ())]
+            told = [[head, *(f"  {words}" for _, words in group)] for head, group in groupby(failed, itemgetter(0))]
+            edges.append(Edge(start, states[-1].index, lines, new, tuple(chain(*told))))
             todo.append(states[-1].index)
     return tuple(edges)
+
+
+def _failing(protocol: Protocol, machine: RoleMachine) -> dict[int, list[tuple[str, str]]]:
+    """Return for each state what makes the role fail that should come to it, each below its heading."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    for failure in failures(machine):
+        state = machine.states[failure.end]
+        words = _Words(machine, state, protocol.paths[min(state.views)])
+        assert state.step is not None
+        head = "error unless another branch fits:" if failure.others else "error:"
+        told = describe_failure(state.step, failure.check, words.spelled)
+        found.setdefault(failure.end, []).append((head, told))
+    return found
 
 
 def _following(machine: RoleMachine, index: int) -> Iterator[State]:
@@ -134,6 +156,10 @@ class _Words:
             return f"{name} {{ {inside} }}" if inside else name
         return show(self.short(term))
 
+    def spelled(self, term: Term) -> str:
+        """Return a term as text."""
+        return show(self.short(term))
+
     def short(self, term: Term) -> Term:
         """Return a term with names for what has one, and transcripts and nested messages by their names."""
         if term in self.names:
@@ -193,6 +219,10 @@ def _draw(graph: graphviz.Digraph, prefix: str, machine: RoleMachine, edges: Seq
         graph.node(box, _label(edge, width), shape="box", style="filled", fillcolor=PAPER, color=FAINT, penwidth="0.6")
         graph.edge(start, box, arrowhead="none")
         graph.edge(box, end)
+        if edge.errors:
+            graph.node(f"{box}error", "error", shape="octagon", style="filled,dashed", fillcolor=PAPER, height="0.3",
+                       margin="0.05,0.02")  # fmt: skip
+            graph.edge(box, f"{box}error", style="dashed")
 
 
 def _state(graph: graphviz.Digraph, name: str, state: State, *, last: bool) -> None:
@@ -209,13 +239,16 @@ def _state(graph: graphviz.Digraph, name: str, state: State, *, last: bool) -> N
 
 
 def _label(edge: Edge, width: int) -> str:
-    rows = []
+    rows: list[str | None] = []
     for line in edge.lines:
         indent = len(line) - len(line.lstrip())
         quoted = False
         for text in wrapped(line.replace(" }", "\u00a0}"), width, indent):
             rows.append(_marked(text, edge.new, quoted=quoted))
             quoted ^= text.count('"') % 2 == 1
+    if edge.errors:
+        rows.append(None)
+        rows += [html_text(text) for one in edge.errors for text in wrapped(one, width, len(one) - len(one.lstrip()))]
     return html_rows(rows)
 
 
@@ -237,4 +270,7 @@ def _spoken(machine: RoleMachine, edges: Iterable[Edge]) -> str:
         end = f"state {edge.end}" + (f", where it {state.step.point}" if isinstance(state.step, Reach) else "")
         what = "; ".join(line.strip() for line in edge.lines)
         sentences.append(f"From state {edge.start} to {end}{': ' if what else ''}{what}.")
+        if edge.errors:
+            told = "; ".join(line.strip() for line in edge.errors).replace(":;", ":")
+            sentences.append(f"Instead {told}.")
     return f"{machine.role.name}: {' '.join(sentences)}"

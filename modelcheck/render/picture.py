@@ -108,9 +108,10 @@ def new_graph(name: str, **attributes: str) -> graphviz.Digraph:
     )
 
 
-def html_rows(rows: Iterable[str]) -> str:
-    """Return lines that are HTML-like already as a label, below each other and from the left edge."""
-    cells = "".join(f'<TR><TD ALIGN="LEFT" HEIGHT="{LINE}">{row}</TD></TR>' for row in rows)
+def html_rows(rows: Iterable[str | None]) -> str:
+    """Return lines that are HTML-like already as a label, below each other and from the left edge; None is a rule."""
+    rule = '<TR><TD HEIGHT="4"></TD></TR><HR/><TR><TD HEIGHT="4"></TD></TR>'
+    cells = "".join(rule if row is None else f'<TR><TD ALIGN="LEFT" HEIGHT="{LINE}">{row}</TD></TR>' for row in rows)
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{cells}</TABLE>>'
 
 

@@ -17,20 +17,21 @@ TEXT = SIGNED + "  lost: secret k at Client despite leak of x expect attack\n"
 FORMS = (("text", "txt"), ("dot", "dot"))
 
 
-def pictures() -> Iterator[Diagram]:
-    """Yield a picture of each kind."""
+def pictures() -> Iterator[tuple[str, Diagram]]:
+    """Yield a picture of each kind, and role machines with the ways in which they fail, each with its name."""
     found = library(TEXT)
-    yield from (draw(found, found.protocols[0], kind) for kind in KINDS)
-    yield draw_attack(results(TEXT)["p.lost"])
+    yield from ((kind, draw(found, found.protocols[0], kind)) for kind in KINDS)
+    yield "errors", draw(found, found.protocols[0], "machine", errors=True)
+    yield "attack", draw_attack(results(TEXT)["p.lost"])
 
 
 @pytest.mark.parametrize(("form", "ending"), FORMS)
 def test_pictures_are_drawn_as_they_are_kept(form: str, ending: str) -> None:
-    for picture in pictures():
-        assert picture.render(form).decode() == golden(f"signed.{picture.kind}.{ending}")  # type: ignore[arg-type]
+    for name, picture in pictures():
+        assert picture.render(form).decode() == golden(f"signed.{name}.{ending}")  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":
-    for picture in pictures():
+    for name, picture in pictures():
         for form, ending in FORMS:
-            (FOLDER / f"signed.{picture.kind}.{ending}").write_bytes(picture.render(form))  # type: ignore[arg-type]
+            (FOLDER / f"signed.{name}.{ending}").write_bytes(picture.render(form))  # type: ignore[arg-type]

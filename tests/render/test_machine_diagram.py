@@ -92,3 +92,41 @@ flow
     (label,) = (line for line in picture(protocol, [alone]).source.splitlines() if "receives" in line)
     assert label.count("<B>n</B>") == 1
     assert label.count("<B>a</B>") == 1
+
+
+def test_ways_to_fail_stand_below_the_steps_that_they_prevent() -> None:
+    protocol, client = machine(BRANCHES, "Client")
+    edges = merged(protocol, client, errors=True)
+    assert edges[4].errors == (
+        "error:",
+        "  cannot be decrypted with k",
+        "  no Reply",
+        "  Reply: cannot be decrypted with session(client, server)",
+        "  Reply: another value than n",
+        "  no Inner",
+        "  fast is safe",
+    )
+    drawn = picture(protocol, [client], errors=True)
+    assert drawn.source.count("shape=octagon") == sum(bool(edge.errors) for edge in edges) == 4
+    assert "Instead error: no Share." in drawn.description
+    assert "error" not in picture(protocol, [client]).source
+
+
+def test_where_branches_are_left_another_may_fit() -> None:
+    text = """\
+protocol p
+  role A is a given b
+  role B is b
+  values Mode = fast, safe
+flow
+  A picks mode: Mode
+  alt when mode = fast
+    A -> B: Quick { mode }
+  else
+    A -> B: Slow { mode }
+  end
+"""
+    assert [edge.errors for edge in merged(*machine(text, "B"), errors=True)] == [
+        ("error unless another branch fits:", "  no Quick", "  Quick: another value than fast"),
+        ("error unless another branch fits:", "  no Slow", "  Slow: another value than safe"),
+    ]

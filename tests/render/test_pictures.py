@@ -28,16 +28,17 @@ def packaged() -> Library:
     return Library((), tuple(all_protocols()), ())
 
 
-def everything() -> list[tuple[Protocol, Kind]]:
-    """Every kind of picture of every packaged protocol."""
-    return [(protocol, kind) for protocol in all_protocols() for kind in KINDS]
+def everything() -> list[tuple[Protocol, Kind, bool]]:
+    """Every kind of picture of every packaged protocol, role machines also with the ways in which they fail."""
+    kinds = [*((kind, False) for kind in KINDS), ("machine", True)]
+    return [(protocol, kind, errors) for protocol in all_protocols() for kind, errors in kinds]
 
 
-@pytest.mark.parametrize(("protocol", "kind"), everything(), ids=lambda one: getattr(one, "name", one))
+@pytest.mark.parametrize(("protocol", "kind", "errors"), everything(), ids=lambda one: getattr(one, "name", one))
 def test_no_picture_has_overlapping_texts_or_lines_through_texts(
-    packaged: Library, protocol: Protocol, kind: Kind
+    packaged: Library, protocol: Protocol, kind: Kind, errors: bool
 ) -> None:
-    svg = draw(packaged, protocol, kind).picture().svg()
+    svg = draw(packaged, protocol, kind, errors=errors).picture().svg()
     assert drawn.words(svg)
     assert drawn.overlaps(svg) == []
     assert drawn.struck(svg) == []
