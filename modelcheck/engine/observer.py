@@ -241,7 +241,8 @@ class _Bench:
                         count += 1
                         if count > MOST_RUNS:
                             raise Unsupported(f"more than {MOST_RUNS} kinds of runs in the eyes of an observer")
-                        yield self._leaked(run, "other"), self.keys(run.terms)
+                        given = self._leaked(run, "other") if protocol is self.system.protocol else run
+                        yield given, self.keys(given.terms)
 
     def keys(self, terms: Iterable[Term]) -> set[Term]:
         """Return the long-term keys in some terms."""

@@ -164,6 +164,43 @@ def test_what_is_not_covered_says_so(attacker: str, reason: str) -> None:
     assert found.construct.startswith(reason)
 
 
+KEYED = """\
+protocol before
+  role First is client given server
+  role Second is server
+  key psk(Name, Name): Psk
+flow
+  First creates m: Nonce
+  let k = hash(psk(client, server))
+  First -> Second: Hello {{ hmac(k, m), m }}
+  First accepts
+  Second accepts
+
+protocol p after before
+  role Client is client given server
+  role Server is server
+  values Mode = real, cover
+flow
+  Client creates n: Nonce, noise: Opaque, {fresh}
+  Client picks mode: Mode
+  let {name} = hash(psk(client, server))
+  Client -> Server: Hello {{ x: hmac({name}, n) when mode = real else noise, n: n }}
+  Client accepts
+  Server accepts
+claims
+  c: mode indistinguishable among {{ real, cover }} at Client against a passive attacker despite leak of k of other sessions
+"""
+
+
+def test_other_sessions_leak_values_of_their_own_protocol() -> None:
+    """What another protocol calls by the same name is another value."""
+    for text, kind in (
+        (KEYED.format(fresh="o: Nonce", name="k"), Attack),
+        (KEYED.format(fresh="k: Nonce", name="secret_key"), Holds),
+    ):
+        assert isinstance(results(text, FAST)["p.c"].verdict, kind)
+
+
 def test_a_dishonest_server_sees_what_it_is_sent() -> None:
     assert isinstance(verdict(SEALED, attacker=" despite dishonest server"), Attack)
     found = verdict(SEALED, attacker=" against a passive attacker despite dishonest server")
