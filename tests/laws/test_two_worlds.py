@@ -134,6 +134,20 @@ def test_swapping_the_sides_keeps_the_verdict(seed: int) -> None:
     assert type(verdicts[0]) is type(verdicts[1])
 
 
+@pytest.mark.parametrize("seed", [2, 5, 9, 13, 57, 86, 95, 116])
+def test_who_sees_less_tells_no_more_apart(seed: int) -> None:
+    """Where all failures look alike a hidden name stays hidden, and none is called hidden that explicit search tells apart."""
+    text = protocol(seed)
+    alike = text.replace("  Alice accepts", "  Alice fails alike\n  Bob fails alike\n  Alice accepts")
+    before, after = only_claim(text), only_claim(alike)
+    assert before is not None
+    assert after is not None
+    hidden = [isinstance(check_claim(task, OPTIONS).verdict, Holds) for task in (before, after)]
+    assert hidden[1] or not hidden[0]
+    assert hidden == [False, True] or seed < 60
+    assert not (hidden[1] and told_apart(after, most=30))
+
+
 def test_one_name_on_both_sides_is_never_told_apart() -> None:
     """The explicit search sees no difference between a system and itself."""
     for seed in range(6):
