@@ -101,7 +101,7 @@ def test_one_more_message_is_seen() -> None:
 
 
 def test_one_more_field_is_seen() -> None:
-    found = verdict(SEALED, branches("k", "k, n"))
+    found = verdict(SEALED, branches("k", 'k, "more"'))
     assert isinstance(found, Attack)
     assert found.steps[-1].text.startswith("a message `Reply")
 
