@@ -57,6 +57,9 @@ from modelcheck.verdict import (
 
 TYPED = "messages are used in the format in which they are sent"
 
+COMPARED = ("indistinguishable", "unlinkable")
+"""The properties that compare what an observer sees."""
+
 
 @dataclass(slots=True)
 class Library:
@@ -196,10 +199,10 @@ def type_flaws(system: System) -> tuple[tuple[str, str], ...]:
     return flaws(terms)
 
 
-def _assumptions(claim: Claim) -> tuple[str, ...]:
+def _assumptions(claim: Claim, protocol: Protocol) -> tuple[str, ...]:
     match claim.property:
-        case Observational("indistinguishable" | "unlinkable"):
-            return (TYPED, *assumptions())
+        case Observational(word) if word in COMPARED:
+            return (TYPED, *assumptions(protocol))
         case Observational("resists guessing"):
             return (TYPED, *guessing.assumptions())
         case Observational("lengths"):
@@ -257,7 +260,7 @@ def result_of(task: ClaimTask, verdict: Verdict, seconds: float = 0.0, audit_sec
     line, column = claim.span.source.position(claim.span.start)
     return ClaimResult(
         task.file, task.protocol, claim.name, claim.kind, claim.text, verdict, claim.expected, claim.reason, seconds,
-        audit_seconds, _assumptions(claim), claim.ids, line, column)  # fmt: skip
+        audit_seconds, _assumptions(claim, task.owner), claim.ids, line, column)  # fmt: skip
 
 
 def _decide(system: System, claim: Claim, budget: Budget, options: Options, deadline: float | None) -> Proof | Verdict:
@@ -425,10 +428,17 @@ def attack_on(task: ClaimTask, options: Options) -> Attack | str:
 
 
 def warnings_of(task: ClaimTask) -> tuple[str, ...]:
-    """Return what a reader of a protocol's verdicts should know: whether formats can be confused, and remarks on the roles."""
+    """Return what a reader of a protocol's verdicts should know.
+
+    That is whether formats can be confused, what an observer is taken to see if a claim speaks of one, remarks on roles.
+    """
     pairs = type_flaws(task.library.system(task.owner))
     system = task.library.system(task.owner)
-    remarks = tuple(f"{one.message} ({one.rule.code})" for one in review(task.owner, system.machines))
+    seen = any(isinstance(c.property, Observational) and c.property.word in COMPARED for c in task.owner.claims)
+    remarks = (
+        *((next(assumptions(task.owner)),) if seen else ()),
+        *(f"{one.message} ({one.rule.code})" for one in review(task.owner, system.machines)),
+    )
     if not pairs:
         return ("type-flaw resistant: attackers who respect message formats lose nothing", *remarks)
     left, right = (part if len(part) <= 70 else part[:67] + "..." for part in pairs[0])
