@@ -301,8 +301,8 @@ def _observed(
         return _unfinished(idle)
     try:
         if wanted.word == "lengths":
-            paths = honest_paths(system, system.protocol)
-            return decide_lengths((system.protocol.paths[index] for index in paths), claim, wanted)
+            paths = [system.protocol.paths[index] for index in honest_paths(system, system.protocol)]
+            return decide_lengths(paths, system.protocol.finite_sorts(), claim, wanted)
         if wanted.word == "resists guessing":
             found = guessing.decide(system, claim, wanted, budget, vacuity=options.vacuity)
             if isinstance(found, Untested):

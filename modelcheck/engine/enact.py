@@ -210,7 +210,11 @@ def _last(
     leaves = _leaves_of(scene, rule, derivation, made)
     label = leaves[session_variable()][1]
     before = [p for p in made.premises if p in staged.session_of and _label(scene, derivation.steps[p]) == label]
-    session = staged.session_of[before[0]] if before else f"{label} at last"
+    if before:
+        session = staged.session_of[before[0]]
+    else:
+        # One that has not moved yet; of the judged class there is one session only.
+        session = f"{label} at last" if staged.history.get(label) else label
     if not before:
         starts[session] = label
     values = {variable: _ground(leaf, chosen) for variable, leaf in leaves.items() if variable.sort != SESSION}

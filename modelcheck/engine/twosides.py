@@ -209,7 +209,7 @@ class _Run:
                     side[variable] = Const(value, variable.sort)
             case Pick(value=Var() as variable) if variable in values:
                 session.left[variable] = session.right[variable] = values[variable]
-            case Create():
+            case Create() | Pick(value=Const(), rule="any"):
                 pass
             case Receive() | Pick():
                 raise NotExecuted("a protected channel, or a choice that the script does not make")
