@@ -12,15 +12,15 @@ import pytest
 from modelcheck.engine.bibench import Bench
 from modelcheck.engine.boxes import Budget
 from modelcheck.engine.solver import Solver
-from modelcheck.options import Options
 from modelcheck.pipeline import ClaimTask, check_claim
 from modelcheck.protocol.model import Leak, Observational, Weak
 from modelcheck.verdict import Attack, Holds, PossibleDifference
+from tests.laws import judged
 from tests.laws.explicit import start
+from tests.laws.judged import OPTIONS
 from tests.laws.two_worlds import Comparison, Different, Twins
 from tests.support import only_claim
 
-OPTIONS = Options(audit=False, vacuity=False)
 OTHERS = [("Alice", ("A", "B")), ("Alice", ("A", "C")), ("Alice", ("A", "i")), ("Alice", ("C", "B")),
           ("Alice", ("B", "D")), ("Alice", ("B", "i")), ("Bob", ("B",)), ("Bob", ("C",)), ("Bob", ("D",))]  # fmt: skip
 HEAD = """\
@@ -127,14 +127,12 @@ def test_no_name_is_called_hidden_from_a_stronger_attacker_who_tells_it_apart(se
 
 @pytest.mark.parametrize("seed", range(12))
 def test_swapping_the_sides_keeps_the_verdict(seed: int) -> None:
-    """It does not matter which system is called left."""
-    task = claim_of(seed)
-    if task is None:
-        pytest.skip("no protocol")
-    assert isinstance(task.what.property, Observational)
-    other = replace(task.what, property=replace(task.what.property, sides=("C", "B")))
-    verdicts = [check_claim(replace(task, what=claim), OPTIONS).verdict for claim in (task.what, other)]
-    assert type(verdicts[0]) is type(verdicts[1])
+    judged.swapping_the_sides_keeps_the_verdict(claim_of(seed))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_attacker_who_sends_sees_what_an_observer_sees(seed: int) -> None:
+    judged.an_attacker_who_sends_sees_what_an_observer_sees(claim_of(seed))
 
 
 @pytest.mark.parametrize("seed", [2, 5, 9, 13, 57, 86, 95, 116])
