@@ -245,17 +245,17 @@ def leaves(sort: str, world: Twins) -> list[Term]:
     return list(dict.fromkeys([Const(ATTACKER, sort), *made]))
 
 
-def observed(machines: Mapping[str, RoleMachine], names: tuple[str, str], label: str) -> list[Term]:
+def observed(machines: Mapping[str, RoleMachine], names: tuple[str, str], label: str, pick: str = "") -> list[Term]:
     """What is read of a run of Alice with Bob under some names, all messages of which go where they are sent.
 
-    The fresh values of dishonest parties are known, too.
+    ``pick`` is what they pick. A message is taken by the first branch that it fits. The fresh values of dishonest parties are known, too.
     """
     sessions = [start(f"{role} {label}", machines[role], own) for role, own in (("Alice", names), ("Bob", names[1:]))]
     seen: list[Term] = []
     waiting: list[Term] = []
     while True:
         for index, session in enumerate(sessions):
-            moved = next(onwards(session, waiting, seen), None)
+            moved = next(onwards(session, waiting, seen, pick), None)
             if moved is not None:
                 sessions[index] = moved
                 break
@@ -264,7 +264,7 @@ def observed(machines: Mapping[str, RoleMachine], names: tuple[str, str], label:
             return seen
 
 
-def onwards(session: Session, waiting: list[Term], seen: list[Term]) -> Iterator[Session]:
+def onwards(session: Session, waiting: list[Term], seen: list[Term], pick: str) -> Iterator[Session]:
     """The session one step on, if there is one; what it sends waits for the other and is seen."""
     dishonest = dict(session.values)[session.machine.role.own[0]] is Const("i", NAME)
     for child in session.machine.children[session.state]:
@@ -277,6 +277,11 @@ def onwards(session: Session, waiting: list[Term], seen: list[Term]) -> Iterator
                 value = Const(f"{variable.name}@{session.label}", variable.sort)
                 seen += [value] if dishonest else []
                 yield at(session, child, ((variable, value),))
+            case Pick(value=Const(value=value)):
+                if value == pick:
+                    yield at(session, child)
+            case Pick(value=Var() as variable):
+                yield at(session, child, ((variable, Const(pick, variable.sort)),))
             case Receive(pattern=pattern):
                 found: dict[Var, Term] = {}
                 if waiting and match(ground(session, pattern), waiting[-1], found):
