@@ -63,7 +63,7 @@ def refuse(system: System, claim: Claim, sort: str) -> None:
             case Leak() | Dishonest():
                 pass
     for family in system.protocol.key_families().values():
-        if sort == NAME and family.sort in ("Exponent", "OprfKey", "Blind") and family.arity:
+        if sort == NAME and family.sort in ("OprfKey", "Blind") and family.arity:
             raise Unsupported(f"keys of sort {family.sort} that names select, where names differ from side to side")
     refuse_readings(system)
     for machine in system.machines:

@@ -29,6 +29,7 @@ protocol random{seed}
   role Bob is b
   key dec(Name): EncryptionKey published
   key sig(Name): SigningKey certified
+  key st(Name): Exponent published
 flow
 """
 
@@ -67,6 +68,30 @@ def protocol(seed: int, power: str = "") -> str:
     return "".join(lines)
 
 
+def exchange(seed: int) -> str:
+    """A protocol of one to three messages in which long-term exponents hide names or not."""
+    random = Random(seed)
+    first = random.choice([
+        "g^x, encrypt(kdf(g^(x*st(b))), n, a)", "g^x, encrypt(kdf(g^(x*st(b))), n)", "g^x, hash(g^(x*st(b)), b)",
+        "g^x, n, encrypt(kdf(g^(st(a)*st(b)), g^x), n)", "g^x, encrypt(kdf(g^(x*st(b))), g^st(a), n)",
+        "g^x, a, hmac(kdf(g^(st(a)*st(b))), g^x)", "g^x, encrypt(kdf(g^(x*st(b))), a, hmac(kdf(g^(st(a)*st(b))), g^x), n)",
+        "pk_encrypt(pk(dec(b)), n, g^x, a)", "pk_encrypt(pk(dec(b)), n, g^x, g^st(a))",
+    ])  # fmt: skip
+    second = random.choice([
+        "", "hash(n)", "g^y, encrypt(kdf(g^(x*y), g^(x*st(b))), b, k)", "g^y, hmac(kdf(g^(y*st(a))), g^x)",
+        "g^y, encrypt(kdf(g^(x*y), g^(y*st(a))), k)", "g^y, encrypt(kdf(g^(x*st(b)), g^(y*st(a))), k, g^x)",
+    ])  # fmt: skip
+    reply = f"  Bob -> Alice: M1 {{ {second} }}\n" if second else ""
+    power = random.choice(
+        ["", "", " despite leak of st(b)", " despite leak of st(a) after Alice accepts", " despite leak of y"]
+    )
+    return (
+        f"{HEAD.format(seed=seed)}  Alice creates n: Nonce, x: Exponent\n  Alice -> Bob: M0 {{ {first} }}\n"
+        f"  Bob creates k: Nonce, y: Exponent\n{reply}  Alice accepts\n  Bob accepts\nclaims\n"
+        f"  c: {random.choice('ab')} indistinguishable among {{ B, C }} at Alice{power}\n"
+    )
+
+
 def claim_of(seed: int, power: str = "") -> ClaimTask | None:
     """The claim of a random protocol, None if its roles cannot do what it says."""
     return only_claim(protocol(seed, power))
@@ -87,7 +112,7 @@ def told_apart(task: ClaimTask, first: str = "B", second: str = "C", most: int =
             )
             world = Twins(((star[0], star[1]), *others), frozenset())
             try:
-                Comparison(frozenset({"dec", "sig"}), most, powers=powers).explore(world, set())
+                Comparison(frozenset({"dec", "sig", "st"}), most, powers=powers).explore(world, set())
             except Different:
                 return True
     return False
@@ -107,6 +132,21 @@ def test_no_name_that_is_told_apart_is_called_hidden() -> None:
         assert not (isinstance(verdict, Holds) and apart), protocol(seed)
     assert seen["Attack", True] > 10
     assert seen["Holds", False] > 1
+
+
+def test_no_name_of_a_long_term_exponent_is_called_hidden_that_is_told_apart() -> None:
+    """Shared secrets of pairs of exponents are the same in either order, on each side by itself."""
+    seen: Counter[tuple[str, bool]] = Counter()
+    for seed in (0, 2, 5, 9, 12, 13, 17, 20, 27, 30, 34):
+        task = only_claim(exchange(seed))
+        assert task is not None
+        verdict = check_claim(task, OPTIONS).verdict
+        assert isinstance(verdict, Attack | Holds | PossibleDifference), exchange(seed)
+        apart = told_apart(task, most=12)
+        seen[type(verdict).__name__, apart] += 1
+        assert not (isinstance(verdict, Holds) and apart), exchange(seed)
+    assert seen["Attack", True] > 6
+    assert seen["Holds", False] > 2
 
 
 @pytest.mark.parametrize(("seed", "first"), [(5, 2), (13, 1), (57, 0)])

@@ -17,6 +17,8 @@ from modelcheck.protocol.theory import FRESH_SORTS, is_data, match, openings, pr
 from tests.laws.explicit import ATTACKER, Session, start
 
 NAMES = ("A", "B", "C", "D", "i")
+SORTS = {"dec": "EncryptionKey", "sig": "SigningKey", "st": "Exponent"}
+"""The families of long-term keys."""
 Pairs = frozenset[tuple[Term, Term]]
 
 
@@ -72,13 +74,13 @@ class Frames:
                 yield left
             case Key(_, _, arguments) if Const("i", NAME) in arguments:
                 yield left
-            case App("pk", (Key(family, _, _),)) if family in self.published:
+            case App("pk" | "g", (Key(family, _, _),)) if family in self.published:
                 yield left
         for needs, recipe in recipes(left, self.weak):
             for parts in combinations(*map(self.beside, needs)):
                 if recipe is None:
                     assert isinstance(left, App)
-                    yield App(left.function, parts)
+                    yield settled(App(left.function, parts), {})
                     continue
                 found: dict[Var, Term] = {}
                 if all(match(need, part, found) for need, part in zip(recipe.needs, parts, strict=True)):
@@ -158,7 +160,7 @@ class Comparison:
         """The long-term keys that a datum stands for: of the names on both sides, of all names if it says none."""
         said = [{value for side in judged for v, value in side.values if v.name == name} for name in datum.arguments]
         for names in combinations(*(said or [{Const(name, NAME) for name in NAMES}])):
-            yield Key(datum.name, {"dec": "EncryptionKey", "sig": "SigningKey"}[datum.name], names)
+            yield Key(datum.name, SORTS[datum.name], names)
 
     def moves(
         self, left: Session, right: Session, world: Twins, frames: Frames
@@ -211,13 +213,33 @@ class Comparison:
         for chosen in combinations(*(self.leaves(variable.sort, world) for variable in free)):
             moved = at(left, child, tuple(zip(free, chosen, strict=True)))
             for message in frames.beside(ground(moved, pattern)):
-                values: dict[Var, Term] = {}
-                if not match(ground(right, pattern), message, values):
+                values = fitting(ground(right, pattern), message)
+                if values is None:
                     raise Different(f"{left.machine.role.name} receives {ground(moved, pattern)} and not {message}")
                 yield moved, at(right, child, tuple((variable, values[variable]) for variable in free))
 
     def leaves(self, sort: str, world: Twins) -> list[Term]:
         return [Const(value, sort) for value in self.values[sort]] if sort in self.values else leaves(sort, world)
+
+
+def fitting(pattern: Term, message: Term) -> dict[Var, Term] | None:
+    """What the variables of a pattern are in a message, the exponents of shared secrets in either order."""
+    for one in turned(pattern):
+        values: dict[Var, Term] = {}
+        if match(one, message, values):
+            return values
+    return None
+
+
+def turned(term: Term) -> Iterator[Term]:
+    """A term with the exponents of each shared secret that still has variables in one order and in the other."""
+    if not isinstance(term, App) or not term.variables:
+        yield term
+        return
+    for arguments in combinations(*map(turned, term.arguments)):
+        yield App(term.function, arguments)
+        if term.function == "dh":
+            yield App(term.function, arguments[::-1])
 
 
 def ended(session: Session) -> bool:
