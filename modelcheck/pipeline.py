@@ -314,7 +314,7 @@ def _observed(
         result = decide(system, claim, wanted, budget, vacuity=options.vacuity)
     except Unsupported as unsupported:
         return NotSupported(str(unsupported))
-    return _compared(system, claim, wanted, budget, result)
+    return _compared(system, claim, wanted, budget, options, result)
 
 
 def _picks_observed(
@@ -332,7 +332,7 @@ def _picks_observed(
             refused = unsupported
         else:
             if not claim.passive or isinstance(result, Proof):
-                return _compared(system, claim, wanted, budget, result)
+                return _compared(system, claim, wanted, budget, options, result)
     try:
         return decide_observed(system, claim, wanted, vacuity=options.vacuity)
     except Unsupported as unsupported:
@@ -351,15 +351,19 @@ def _probed(system: System, claim: Claim, wanted: Observational) -> Attack | Non
 
 
 def _compared(
-    system: System, claim: Claim, wanted: Observational, budget: Budget, result: Proof | Shown | Vacuous
+    system: System, claim: Claim, wanted: Observational, budget: Budget, options: Options,
+    result: Proof | Shown | Vacuous,
 ) -> Proof | Verdict:  # fmt: skip
-    """Return the verdict that a comparison of two systems comes to; a difference is an attack if it was executed."""
+    """Return the verdict that a comparison of two systems comes to; a difference is an attack if it was executed.
+
+    In the comparison any session may get what another sent. An attacker who only reads does not bring that about, so where
+    it makes a difference honest runs decide.
+    """
     if not isinstance(result, Shown):
         return result
-    if result.seen is None and claim.passive:
-        watched = _watched(system, claim, wanted)
-        if watched is not None:
-            return watched
+    watched = _watched(system, claim, wanted, options) if claim.passive else None
+    if watched is not None and (result.seen is None or not isinstance(watched, Attack)):
+        return watched
     steps, conclusion = _told(system, claim, result.solved, budget)
     attack = None if result.seen is None else sidebyside.told(system, claim, wanted, result.seen, conclusion)
     return attack or PossibleDifference(steps, conclusion)
@@ -369,13 +373,13 @@ def _unfinished(protocol: str) -> Vacuous:
     return Vacuous(f"with honest partners and no attacker some role of `{protocol}` cannot take all of its steps")
 
 
-def _watched(system: System, claim: Claim, wanted: Observational) -> Attack | None:
-    """Return what an observer of honest runs sees differ, None if there is nothing or they are not covered."""
+def _watched(system: System, claim: Claim, wanted: Observational, options: Options) -> Verdict | None:
+    """Return what honest runs say to an observer, None if they leave it open or are not covered."""
     try:
-        found = decide_observed(system, claim, wanted, vacuity=False)
+        found = decide_observed(system, claim, wanted, vacuity=options.vacuity)
     except Unsupported:
         return None
-    return found if isinstance(found, Attack) else None
+    return None if isinstance(found, PossibleDifference) else found
 
 
 def _told(system: System, claim: Claim, solved: Solved, budget: Budget) -> tuple[tuple[str, ...], str]:

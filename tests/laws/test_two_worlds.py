@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 from random import Random
 
 import pytest
@@ -12,15 +12,15 @@ import pytest
 from modelcheck.engine.bibench import Bench
 from modelcheck.engine.boxes import Budget
 from modelcheck.engine.solver import Solver
-from modelcheck.options import Options
 from modelcheck.pipeline import ClaimTask, check_claim
 from modelcheck.protocol.model import Leak, Observational, Weak
 from modelcheck.verdict import Attack, Holds, PossibleDifference
+from tests.laws import judged
 from tests.laws.explicit import start
-from tests.laws.two_worlds import Comparison, Different, Twins
+from tests.laws.judged import OPTIONS
+from tests.laws.two_worlds import Comparison, Different, Frames, Twins, observed
 from tests.support import only_claim
 
-OPTIONS = Options(audit=False, vacuity=False)
 OTHERS = [("Alice", ("A", "B")), ("Alice", ("A", "C")), ("Alice", ("A", "i")), ("Alice", ("C", "B")),
           ("Alice", ("B", "D")), ("Alice", ("B", "i")), ("Bob", ("B",)), ("Bob", ("C",)), ("Bob", ("D",))]  # fmt: skip
 HEAD = """\
@@ -167,14 +167,12 @@ def test_no_name_is_called_hidden_from_a_stronger_attacker_who_tells_it_apart(se
 
 @pytest.mark.parametrize("seed", range(12))
 def test_swapping_the_sides_keeps_the_verdict(seed: int) -> None:
-    """It does not matter which system is called left."""
-    task = claim_of(seed)
-    if task is None:
-        pytest.skip("no protocol")
-    assert isinstance(task.what.property, Observational)
-    other = replace(task.what, property=replace(task.what.property, sides=("C", "B")))
-    verdicts = [check_claim(replace(task, what=claim), OPTIONS).verdict for claim in (task.what, other)]
-    assert type(verdicts[0]) is type(verdicts[1])
+    judged.swapping_the_sides_keeps_the_verdict(claim_of(seed))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_attacker_who_sends_sees_what_an_observer_sees(seed: int) -> None:
+    judged.an_attacker_who_sends_sees_what_an_observer_sees(claim_of(seed))
 
 
 @pytest.mark.parametrize("seed", [2, 5, 9, 13, 57, 86, 95, 116])
@@ -189,6 +187,44 @@ def test_who_sees_less_tells_no_more_apart(seed: int) -> None:
     assert hidden[1] or not hidden[0]
     assert hidden == [False, True] or seed < 60
     assert not (hidden[1] and told_apart(after, most=30))
+
+
+def told_apart_by_reading(task: ClaimTask) -> bool:
+    """Whether reading the judged run and one run of each other kind shows a difference, whichever side is called left."""
+    machines = {machine.role.name: machine for machine in task.library.system(task.owner).machines}
+    assert isinstance(task.what.property, Observational)
+    own = task.what.property.subject.name == "a"
+    others = [
+        term
+        for pair in product(("A", "B", "C", "D", "i"), repeat=2)
+        for term in observed(machines, (pair[0], pair[1]), ",".join(pair))
+    ]
+    judged_runs = [observed(machines, (side, "D") if own else ("A", side), "judged") for side in ("B", "C")]
+    if len(judged_runs[0]) != len(judged_runs[1]):
+        return True
+    for left, right in (judged_runs, judged_runs[::-1]):
+        try:
+            pairs = [*zip(left, right, strict=True), *((term, term) for term in others)]
+            Frames(frozenset(pairs), frozenset({"dec", "sig"}))
+        except Different:
+            return True
+    return False
+
+
+def test_no_name_that_a_reader_tells_apart_is_called_hidden_from_one() -> None:
+    """Against a passive attacker `holds` means that reading tells nothing, and an attack that it does."""
+    seen: Counter[tuple[str, bool]] = Counter()
+    for seed in range(60):
+        task = claim_of(seed)
+        if task is None:
+            continue
+        verdict = check_claim(replace(task, what=replace(task.what, passive=True)), OPTIONS).verdict
+        apart = told_apart_by_reading(task)
+        seen[type(verdict).__name__, apart] += 1
+        assert not (isinstance(verdict, Holds) and apart), protocol(seed)
+        assert not (isinstance(verdict, Attack) and not apart), protocol(seed)
+    assert seen["Attack", True] > 10
+    assert seen["Holds", False] > 10
 
 
 def test_one_name_on_both_sides_is_never_told_apart() -> None:

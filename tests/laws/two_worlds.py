@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product as combinations
 
-from modelcheck.machines.machine import Create, Guard, Pick, Reach, Receive, Send
+from modelcheck.machines.machine import Create, Guard, Pick, Reach, Receive, RoleMachine, Send
 from modelcheck.protocol.model import Datum, Leak, Weak
 from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, rebuild, replace
 from modelcheck.protocol.theory import FRESH_SORTS, is_data, match, openings, product, recipes
-from tests.laws.explicit import ATTACKER, Session
+from tests.laws.explicit import ATTACKER, Session, start
 
 NAMES = ("A", "B", "C", "D", "i")
 SORTS = {"dec": "EncryptionKey", "sig": "SigningKey", "st": "Exponent"}
@@ -265,3 +265,52 @@ def leaves(sort: str, world: Twins) -> list[Term]:
         if isinstance(value, Const) and value.sort == sort
     ]  # fmt: skip
     return list(dict.fromkeys([Const(ATTACKER, sort), *made]))
+
+
+def observed(machines: Mapping[str, RoleMachine], names: tuple[str, str], label: str, pick: str = "") -> list[Term]:
+    """What is read of a run of Alice with Bob under some names, all messages of which go where they are sent.
+
+    ``pick`` is what they pick. A message is taken by the first branch that it fits. The fresh values of dishonest parties are known, too.
+    """
+    sessions = [start(f"{role} {label}", machines[role], own) for role, own in (("Alice", names), ("Bob", names[1:]))]
+    seen: list[Term] = []
+    waiting: list[Term] = []
+    while True:
+        for index, session in enumerate(sessions):
+            moved = next(onwards(session, waiting, seen, pick), None)
+            if moved is not None:
+                sessions[index] = moved
+                break
+        else:
+            assert all(ended(session) for session in sessions)
+            return seen
+
+
+def onwards(session: Session, waiting: list[Term], seen: list[Term], pick: str) -> Iterator[Session]:
+    """The session one step on, if there is one; what it sends waits for the other and is seen."""
+    dishonest = dict(session.values)[session.machine.role.own[0]] is Const("i", NAME)
+    for child in session.machine.children[session.state]:
+        match session.machine.states[child].step:
+            case Send(term=term):
+                waiting.append(ground(session, term))
+                seen.append(waiting[-1])
+                yield at(session, child)
+            case Create(variable):
+                value = Const(f"{variable.name}@{session.label}", variable.sort)
+                seen += [value] if dishonest else []
+                yield at(session, child, ((variable, value),))
+            case Pick(value=Const(value=value)):
+                if value == pick:
+                    yield at(session, child)
+            case Pick(value=Var() as variable):
+                yield at(session, child, ((variable, Const(pick, variable.sort)),))
+            case Receive(pattern=pattern):
+                found: dict[Var, Term] = {}
+                if waiting and match(ground(session, pattern), waiting[-1], found):
+                    waiting.pop()
+                    bound = {variable for variable, _ in session.values}
+                    yield at(session, child, tuple((v, value) for v, value in found.items() if v not in bound))
+            case Reach():
+                yield at(session, child)
+            case step:
+                raise NotImplementedError(step)
