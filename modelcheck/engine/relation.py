@@ -40,14 +40,15 @@ class Relation:
     def group(self) -> None:
         """Nothing; the boxes are grouped by the columns in which they differ most.
 
-        With as many groups as a group has boxes on average, looking through both costs least.
+        A box is held against all groups, and against the boxes of those that it meets: there should be neither few groups
+        nor large ones.
         """
         self.regroup *= 2
         columns = [full << offset for offset, full in zip(self.layout.offsets, self.layout.fields, strict=True)]
         kinds = {column: len({packed & column for packed in self.live}) for column in columns}
         self.grouped, groups = 0, 1
         for column in sorted(columns, key=kinds.__getitem__, reverse=True):
-            if groups * groups >= len(self.live):
+            if 4 * groups * groups >= len(self.live):
                 break
             self.grouped |= column
             groups = len({packed & self.grouped for packed in self.live})

@@ -17,10 +17,12 @@ from hashlib import sha256
 from html import escape
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from modelcheck.render.tikz import tikz
+
 if TYPE_CHECKING:
     import graphviz
 
-Format: TypeAlias = Literal["svg", "png", "pdf", "dot"]
+Format: TypeAlias = Literal["svg", "png", "pdf", "dot", "tikz"]
 
 FONT = "DejaVu Sans Mono,Menlo,Consolas,monospace"
 SIZE = 10
@@ -82,6 +84,8 @@ class Picture:
             return self.source.encode()
         if form == "svg":
             return self.svg().encode()
+        if form == "tikz":
+            return tikz(_draw(self.source, self.layout, "svg").decode(), self.title).encode()
         return _draw(self.source, self.layout, form)
 
     def svg(self) -> str:
