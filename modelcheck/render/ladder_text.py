@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import assert_never
 
-from modelcheck.render.ladder_rows import Across, Acts, Broken, End, Frame, Ladder, Line, Message, Part
+from modelcheck.render.ladder_rows import Across, Acts, Broken, End, Frame, Ladder, Line, Marked, Message, Part
 from modelcheck.render.wording import wrapped
 
 WIDTH = 72
@@ -86,7 +86,7 @@ class _Sheet:
         text = text if len(text) <= room else text[: room - 4] + "... "
         return self._framed(_put(" " * WIDTH, left, "+-" + text.ljust(right - left - 2, "-") + "+"), level)
 
-    def _row(self, row: Message | Acts | End | Across | Broken) -> Iterator[str]:
+    def _row(self, row: Message | Acts | End | Across | Marked | Broken) -> Iterator[str]:
         match row:
             case Message():
                 yield from self._message(row)
@@ -97,6 +97,8 @@ class _Sheet:
                 yield from self._beside(role, verb, "*" if verb == "accepts" else "X")
             case Across(text):
                 yield from self._across(text)
+            case Marked(role, text):
+                yield from self._beside(role, text, "#")
             case Broken(text):
                 yield from (line.center(WIDTH) for line in wrapped(f"*** {text} ***", WIDTH - 4, hanging=0))
             case _:
