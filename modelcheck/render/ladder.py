@@ -30,6 +30,8 @@ PAD = 7
 """Between a shape and what is in it."""
 GAP = 9
 """Between two rows."""
+RING = 4
+"""How far a second ring stands out."""
 STRIKING = PENS[-1]
 """How the only thing that differs between two ladders is drawn."""
 WIDEST, WIDEST_OF_MANY = 62, 42
@@ -157,7 +159,8 @@ class Drawing:
                 index = order.index(role)
                 first = index - 1 if index == len(order) - 1 else index
                 lines = [line for text in _notes(row) for line in self._wrapped(text)]
-                yield first, first + 1, max(map(len, lines)) * CHARACTER + 4 * PAD
+                rings = 2 * RING if isinstance(row, Marked) else 0
+                yield first, first + 1, max(map(len, lines)) * CHARACTER + 4 * PAD + rings
             case Across(text) if len(order) > 1:
                 yield 0, len(order) - 1, max(map(len, self._wrapped(text))) * CHARACTER + 4 * PAD
             case _:
@@ -266,18 +269,19 @@ class Drawing:
         last = len(self.lanes) > 1 and x == max(self.lanes.values())
         lines = [line for text in _notes(row) for line in self._wrapped(text)]
         width = max(map(len, lines)) * CHARACTER + 2 * PAD
-        left = x - width - 6 if last else x + 6
         height = len(lines) * LINE + 6
-        striking = isinstance(row, Marked)
-        checks = any(text.startswith("checks ") for text in _notes(row))
-        box = Box(left, y, width, height, INK if checks else FAINT, SHADE, rounded=True)
-        if striking:
-            box = Box(left, y, width, height, STRIKING.colour, STRIKING.surface, STRIKING.style, rings=2)
-        self.sheet.boxes.append(box)
-        self.sheet.strokes.append(Stroke(x, y + height / 2, x - 6 if last else x + 6, y + height / 2))
-        ink = STRIKING.colour if striking else INK
-        self.sheet.write(left + PAD, y + 3, lines, ink, strong=striking)
-        return y + height
+        inset = RING if isinstance(row, Marked) else 0
+        left, top = x - width - 6 - inset if last else x + 6 + inset, y + inset
+        if isinstance(row, Marked):
+            ink = STRIKING.colour
+            self.sheet.boxes.append(Box(left, top, width, height, ink, STRIKING.surface, STRIKING.style, rings=2))
+        else:
+            ink, checks = INK, any(text.startswith("checks ") for text in row.texts)
+            self.sheet.boxes.append(Box(left, top, width, height, ink if checks else FAINT, SHADE, rounded=True))
+        middle = top + height / 2
+        self.sheet.strokes.append(Stroke(x, middle, x - 6 if last else x + 6, middle))
+        self.sheet.write(left + PAD, top + 3, lines, ink, strong=isinstance(row, Marked))
+        return top + height + inset
 
     def _end(self, role: str, verb: str, y: float) -> float:
         x = self.lanes[role]

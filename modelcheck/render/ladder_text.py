@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import assert_never
 
 from modelcheck.render.ladder_rows import Across, Acts, Broken, End, Frame, Ladder, Line, Marked, Message, Part
@@ -51,19 +51,28 @@ class _Sheet:
             yield self._blank(depth)
 
     def _abouts(self, texts: dict[str, str]) -> Iterator[str]:
-        """Yield what the roles are, below their names, in as many lines as the narrowest gap asks for."""
+        """Yield what the roles are, below their names, in as few lines as they fit in beside each other."""
         columns = list(self.columns.values())
-        room = min(b - a for a, b in pairwise(columns)) - 2
-        lines_of = {role: wrapped(text, room, hanging=0) for role, text in texts.items()}
-        for index in range(max(map(len, lines_of.values()))):
-            yield self._heads({role: (lines[index : index + 1] or [""])[0] for role, lines in lines_of.items()})
+        for room in range(max(1, min(b - a for a, b in pairwise(columns)) - 2), 0, -1):
+            folded = [wrapped(text, room, hanging=0) for text in texts.values()]
+            lines = [dict(zip(texts, line, strict=True)) for line in zip_longest(*folded, fillvalue="")]
+            if all(map(self._apart, lines)):
+                break
+        yield from map(self._heads, lines)
 
     def _heads(self, texts: dict[str, str]) -> str:
         line = " " * WIDTH
         for role, text in texts.items():
-            start = min(max(0, self.columns[role] - len(text) // 2), WIDTH - len(text))
-            line = _put(line, start, text)
+            line = _put(line, self._start(role, text), text)
         return line
+
+    def _start(self, role: str, text: str) -> int:
+        """Return where a text starts in the middle of a lifeline, or as near to it as the page allows."""
+        return min(max(0, self.columns[role] - len(text) // 2), WIDTH - len(text))
+
+    def _apart(self, texts: dict[str, str]) -> bool:
+        starts = [(self._start(role, text), text) for role, text in texts.items() if text]
+        return all(start + len(text) < after for (start, text), (after, _) in pairwise(starts))
 
     def _lifelines(self) -> str:
         line = " " * WIDTH
