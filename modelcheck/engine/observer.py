@@ -12,6 +12,7 @@ dishonest party, whose keys and fresh values the observer knows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product, zip_longest
@@ -21,7 +22,7 @@ from modelcheck.engine.deduction import KeyRing, key_ring
 from modelcheck.engine.frames import Frame, Sights
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.prover import System
-from modelcheck.engine.seen import Different, Seen, spelled
+from modelcheck.engine.seen import Different, Saying, Seen, shortened, spelled
 from modelcheck.protocol.model import (
     Checked,
     Claim,
@@ -39,7 +40,7 @@ from modelcheck.protocol.model import (
     Weak,
     set_choices,
 )
-from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, sort_of, subterms
+from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, show, sort_of, subterms
 from modelcheck.protocol.terms import replace as put
 from modelcheck.protocol.theory import DISHONEST
 from modelcheck.verdict import Attack, AttackStep, Holds, PossibleDifference, Vacuous
@@ -349,11 +350,11 @@ class _Context:
         try:
             Seen(pairs, self.ring.families, self.weak)
         except Different as different:
-            return spelled(different.args[0]), spelled(different.args[1])
+            return _spelled(different.args[0]), _spelled(different.args[1])
         try:
             Seen([(b, a) for a, b in pairs], self.ring.families, self.weak)
         except Different as different:
-            return spelled(different.args[1]), spelled(different.args[0])
+            return _spelled(different.args[1]), _spelled(different.args[0])
         return None
 
 
@@ -364,6 +365,20 @@ def _reached(point: Point) -> tuple[str, str]:
 
 def _happens(message: Message | None) -> str:
     return "nothing more is sent" if message is None else _sends(message)
+
+
+def _spelled(saying: Saying) -> str:
+    """Return a sentence, fresh values called as the flow calls them."""
+    return spelled(saying, lambda term: f"`{shortened(_as_written(show(term)))}`")
+
+
+def _as_written(text: str) -> str:
+    """Return the text of a term without the runs that made its values.
+
+    >>> _as_written("hash(n@judged, n@12)")
+    'hash(n, n of another run)'
+    """
+    return re.sub(r"@\d+\b", " of another run", text.replace(f"@{JUDGED}", ""))
 
 
 def _listed(message: Message) -> str:

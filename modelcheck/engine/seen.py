@@ -236,5 +236,9 @@ def _list(terms: Sequence[Term]) -> Saying:
 
 
 def brief(term: Term) -> str:
-    text = show(term)
+    return shortened(show(term))
+
+
+def shortened(text: str) -> str:
+    """Return a text of at most 70 characters."""
     return text if len(text) <= 70 else text[:67] + "..."

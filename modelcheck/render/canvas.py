@@ -6,7 +6,7 @@ Coordinates are points, the origin is the top left corner, y grows downwards.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from modelcheck.render.picture import CHARACTER, FAINT, INK, LINE, html_text, new_graph
@@ -68,12 +68,33 @@ class Sheet:
     texts: list[Text] = field(default_factory=list)
     strokes: list[Stroke] = field(default_factory=list)
 
-    def write(self, x: float, y: float, lines: Iterable[str], colour: str = INK) -> float:
+    def write(
+        self, x: float, y: float, lines: Iterable[str], colour: str = INK, *, strong: bool = False
+    ) -> float:  # fmt: skip
         """Put lines below each other and return where the next one would be."""
         for line in lines:
-            self.texts.append(Text(x, y, line, colour=colour))
+            self.texts.append(Text(x, y, line, strong, colour))
             y += LINE
         return y
+
+    @property
+    def edges(self) -> tuple[float, float, float, float]:
+        """The left, upper, right and lower edge of all shapes."""
+        rectangles = [
+            *((box.x, box.y, box.x + box.width, box.y + box.height) for box in self.boxes),
+            *((text.x, text.y, text.x + text.width, text.y + LINE) for text in self.texts),
+            *((min(s.x, s.to_x), min(s.y, s.to_y), max(s.x, s.to_x), max(s.y, s.to_y)) for s in self.strokes),
+        ]
+        lefts, tops, rights, bottoms = zip(*rectangles, strict=True)
+        return min(lefts), min(tops), max(rights), max(bottoms)
+
+    def add(self, other: Sheet, right: float, down: float) -> None:
+        """Put the shapes of another sheet on this one, moved."""
+        self.boxes += (replace(box, x=box.x + right, y=box.y + down) for box in other.boxes)
+        self.texts += (replace(text, x=text.x + right, y=text.y + down) for text in other.texts)
+        self.strokes += (
+            replace(s, x=s.x + right, y=s.y + down, to_x=s.to_x + right, to_y=s.to_y + down) for s in other.strokes
+        )
 
     def dot(self, name: str) -> str:
         """Return the sheet as DOT."""

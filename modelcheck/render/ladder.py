@@ -9,7 +9,20 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from modelcheck.render.canvas import Box, Sheet, Stroke, Text
-from modelcheck.render.ladder_rows import Across, Acts, Broken, End, Frame, Ladder, Line, Message, Part, Row, Sealed
+from modelcheck.render.ladder_rows import (
+    Across,
+    Acts,
+    Broken,
+    End,
+    Frame,
+    Ladder,
+    Line,
+    Marked,
+    Message,
+    Part,
+    Row,
+    Sealed,
+)
 from modelcheck.render.picture import CHARACTER, FAINT, INK, LINE, PAPER, PENS, SHADE, Pen, Picture
 from modelcheck.render.wording import wrapped
 
@@ -17,6 +30,10 @@ PAD = 7
 """Between a shape and what is in it."""
 GAP = 9
 """Between two rows."""
+RING = 4
+"""How far a second ring stands out."""
+STRIKING = PENS[-1]
+"""How the only thing that differs between two ladders is drawn."""
 WIDEST, WIDEST_OF_MANY = 62, 42
 """Characters in a line between two lifelines, of two roles or of more."""
 
@@ -31,7 +48,7 @@ def picture(ladder: Ladder) -> Picture:
 
 def drawn(ladder: Ladder, title: str, description: str) -> Picture:
     """Return the picture of a ladder under a title, with a description for those who do not see it."""
-    drawing = _Drawing(ladder)
+    drawing = Drawing(ladder)
     drawing.draw()
     return Picture(drawing.sheet.dot(ladder.protocol), "nop", title, description)
 
@@ -62,6 +79,8 @@ def _spoken(rows: Iterable[Row]) -> Iterator[str]:
                 yield f"{sender} {'forwards' if channel == 'forward' else 'sends'} {_names(parts)} to {receiver}{over}."
             case End(role, verb):
                 yield f"{role} {verb}."
+            case Marked(_, text):
+                yield f"{text}."
             case Frame("top", text):
                 yield f"Block: {text}."
             case Frame("middle", text):
@@ -70,6 +89,10 @@ def _spoken(rows: Iterable[Row]) -> Iterator[str]:
                 yield "End of block."
             case _:
                 continue
+
+
+def _notes(row: Acts | Marked) -> tuple[str, ...]:
+    return row.texts if isinstance(row, Acts) else (row.text,)
 
 
 def _names(parts: Iterable[Part]) -> str:
@@ -82,14 +105,25 @@ def _names(parts: Iterable[Part]) -> str:
     return ", ".join(said) or "data"
 
 
-class _Drawing:
-    """Draws rows from top to bottom."""
+def outcome(sheet: Sheet, text: str, middle: float, room: int, y: float) -> Box:
+    """Draw what an attack achieves, in lines of at most ``room`` characters, and return the box around it."""
+    lines = wrapped(text, room)
+    width = max(map(len, lines)) * CHARACTER + 2 * PAD
+    box = Box(middle - width / 2, y, width, len(lines) * LINE + 8, INK, PAPER, rings=2)
+    sheet.boxes.append(box)
+    sheet.write(box.x + PAD, y + 4, lines, strong=True)
+    return box
 
-    def __init__(self, ladder: Ladder) -> None:
+
+class Drawing:
+    """Draws rows from top to bottom on a sheet: the heads of the lifelines, each row below the last, the lifelines."""
+
+    def __init__(self, ladder: Ladder, room: int = 0) -> None:
+        """``room`` is how many characters a line between two lifelines has."""
         self.ladder = ladder
         self.sheet = Sheet()
         self.pens = {key: PENS[index % len(PENS)] for index, key in enumerate(keys(ladder))}
-        self.room = WIDEST if len(ladder.lanes) <= 2 else WIDEST_OF_MANY
+        self.room = room or (WIDEST if len(ladder.lanes) <= 2 else WIDEST_OF_MANY)
         self.lanes = self._places()
         self.left = min(self.lanes.values()) - 40 - 6 * ladder.depth
         self.right = max(self.lanes.values()) + 40 + 6 * ladder.depth
@@ -121,11 +155,12 @@ class _Drawing:
             case Message(sender, receiver, _, parts) if sender != receiver:
                 first, last = sorted((order.index(sender), order.index(receiver)))
                 yield first, last, self._wide(parts) + 2 * PAD + 10
-            case Acts(role, texts) if len(order) > 1:
+            case Acts(role) | Marked(role) if len(order) > 1:
                 index = order.index(role)
                 first = index - 1 if index == len(order) - 1 else index
-                lines = [line for text in texts for line in self._wrapped(text)]
-                yield first, first + 1, max(map(len, lines)) * CHARACTER + 4 * PAD
+                lines = [line for text in _notes(row) for line in self._wrapped(text)]
+                rings = 2 * RING if isinstance(row, Marked) else 0
+                yield first, first + 1, max(map(len, lines)) * CHARACTER + 4 * PAD + rings
             case Across(text) if len(order) > 1:
                 yield 0, len(order) - 1, max(map(len, self._wrapped(text))) * CHARACTER + 4 * PAD
             case _:
@@ -151,13 +186,14 @@ class _Drawing:
 
     def draw(self) -> None:
         """Put everything on the sheet."""
-        y = self._heads(0)
+        y = self.heads(0)
         top = y
         for row in self.ladder.rows:
-            y = self._row(row, y + GAP)
-        self._lifelines(top, y + GAP)
+            y = self.row(row, y + GAP)
+        self.lifelines(top, y + GAP)
 
-    def _heads(self, y: float) -> float:
+    def heads(self, y: float) -> float:
+        """Draw the roles and return where they end."""
         for lane in self.ladder.lanes:
             lines = [lane.role, *([lane.about] if lane.about else [])]
             width = max(map(len, lines)) * CHARACTER + 2 * PAD
@@ -170,12 +206,13 @@ class _Drawing:
         self.right = max(self.right, *(box.x + box.width + PAD for box in self.sheet.boxes))
         return y + 2 * LINE + PAD
 
-    def _row(self, row: Row, y: float) -> float:
+    def row(self, row: Row, y: float) -> float:
+        """Draw a row and return where it ends."""
         match row:
             case Message():
                 return self._message(row, y)
-            case Acts(role, texts):
-                return self._acts(role, texts, y)
+            case Acts() | Marked():
+                return self._beside(row, y)
             case End(role, verb):
                 return self._end(role, verb, y)
             case Across(text):
@@ -227,18 +264,24 @@ class _Drawing:
         self.sheet.boxes.insert(box, Box(x, y, width, bottom - y, pen.colour, pen.surface, pen.style, pen.rings))
         return bottom
 
-    def _acts(self, role: str, texts: tuple[str, ...], y: float) -> float:
-        x = self.lanes[role]
+    def _beside(self, row: Acts | Marked, y: float) -> float:
+        x = self.lanes[row.role]
         last = len(self.lanes) > 1 and x == max(self.lanes.values())
-        lines = [line for text in texts for line in self._wrapped(text)]
+        lines = [line for text in _notes(row) for line in self._wrapped(text)]
         width = max(map(len, lines)) * CHARACTER + 2 * PAD
-        left = x - width - 6 if last else x + 6
         height = len(lines) * LINE + 6
-        checks = any(text.startswith("checks ") for text in texts)
-        self.sheet.boxes.append(Box(left, y, width, height, INK if checks else FAINT, SHADE, rounded=True))
-        self.sheet.strokes.append(Stroke(x, y + height / 2, x - 6 if last else x + 6, y + height / 2))
-        self.sheet.write(left + PAD, y + 3, lines)
-        return y + height
+        inset = RING if isinstance(row, Marked) else 0
+        left, top = x - width - 6 - inset if last else x + 6 + inset, y + inset
+        if isinstance(row, Marked):
+            ink = STRIKING.colour
+            self.sheet.boxes.append(Box(left, top, width, height, ink, STRIKING.surface, STRIKING.style, rings=2))
+        else:
+            ink, checks = INK, any(text.startswith("checks ") for text in row.texts)
+            self.sheet.boxes.append(Box(left, top, width, height, ink if checks else FAINT, SHADE, rounded=True))
+        middle = top + height / 2
+        self.sheet.strokes.append(Stroke(x, middle, x - 6 if last else x + 6, middle))
+        self.sheet.write(left + PAD, top + 3, lines, ink, strong=isinstance(row, Marked))
+        return top + height + inset
 
     def _end(self, role: str, verb: str, y: float) -> float:
         x = self.lanes[role]
@@ -262,14 +305,9 @@ class _Drawing:
     def _broken(self, text: str, y: float) -> float:
         ends = self.lanes.values()
         span = max(ends) - min(ends)
-        lines = self._wrapped(text, room=max(self.room, int(span / CHARACTER) - 4))
-        width, height = max(map(len, lines)) * CHARACTER + 2 * PAD, len(lines) * LINE + 8
-        x = (min(ends) + max(ends) - width) / 2
-        self.sheet.boxes.append(Box(x, y, width, height, INK, PAPER, rings=2))
-        for index, line in enumerate(lines):
-            self.sheet.texts.append(Text(x + PAD, y + 4 + index * LINE, line, strong=True))
-        self._cover(x - 4, y - 4, width + 8, height + 8)
-        return y + height + 4
+        box = outcome(self.sheet, text, (min(ends) + max(ends)) / 2, max(self.room, int(span / CHARACTER) - 4), y)
+        self._cover(box.x - 4, y - 4, box.width + 8, box.height + 8)
+        return y + box.height + 4
 
     def _frame(self, row: Frame, y: float) -> float:
         if row.edge == "bottom":
@@ -295,7 +333,7 @@ class _Drawing:
     def _cover(self, x: float, y: float, width: float, height: float) -> None:
         self.covered.append((x, x + width, y, y + height))
 
-    def _lifelines(self, top: float, bottom: float) -> None:
+    def lifelines(self, top: float, bottom: float) -> None:
         """Draw the lifelines behind everything, interrupted where a text stands."""
         for x in self.lanes.values():
             y = top

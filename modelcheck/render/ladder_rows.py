@@ -77,6 +77,14 @@ class Across:
 
 
 @dataclass(frozen=True, slots=True)
+class Marked:
+    """What is seen on one side of two only, beside the lifeline of the one who sees it."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """What an attack achieves."""
 
@@ -91,7 +99,7 @@ class Frame:
     text: str = ""
 
 
-Row: TypeAlias = Message | Acts | End | Across | Broken | Frame
+Row: TypeAlias = Message | Acts | End | Across | Marked | Broken | Frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import assert_never
 
-from modelcheck.render.ladder_rows import Across, Acts, Broken, End, Frame, Ladder, Line, Message, Part
+from modelcheck.render.ladder_rows import Across, Acts, Broken, End, Frame, Ladder, Line, Marked, Message, Part
 from modelcheck.render.wording import wrapped
 
 WIDTH = 72
@@ -51,19 +51,28 @@ class _Sheet:
             yield self._blank(depth)
 
     def _abouts(self, texts: dict[str, str]) -> Iterator[str]:
-        """Yield what the roles are, below their names, in as many lines as the narrowest gap asks for."""
+        """Yield what the roles are, below their names, in as few lines as they fit in beside each other."""
         columns = list(self.columns.values())
-        room = min(b - a for a, b in pairwise(columns)) - 2
-        lines_of = {role: wrapped(text, room, hanging=0) for role, text in texts.items()}
-        for index in range(max(map(len, lines_of.values()))):
-            yield self._heads({role: (lines[index : index + 1] or [""])[0] for role, lines in lines_of.items()})
+        for room in range(max(1, min(b - a for a, b in pairwise(columns)) - 2), 0, -1):
+            folded = [wrapped(text, room, hanging=0) for text in texts.values()]
+            lines = [dict(zip(texts, line, strict=True)) for line in zip_longest(*folded, fillvalue="")]
+            if all(map(self._apart, lines)):
+                break
+        yield from map(self._heads, lines)
 
     def _heads(self, texts: dict[str, str]) -> str:
         line = " " * WIDTH
         for role, text in texts.items():
-            start = min(max(0, self.columns[role] - len(text) // 2), WIDTH - len(text))
-            line = _put(line, start, text)
+            line = _put(line, self._start(role, text), text)
         return line
+
+    def _start(self, role: str, text: str) -> int:
+        """Return where a text starts in the middle of a lifeline, or as near to it as the page allows."""
+        return min(max(0, self.columns[role] - len(text) // 2), WIDTH - len(text))
+
+    def _apart(self, texts: dict[str, str]) -> bool:
+        starts = [(self._start(role, text), text) for role, text in texts.items() if text]
+        return all(start + len(text) < after for (start, text), (after, _) in pairwise(starts))
 
     def _lifelines(self) -> str:
         line = " " * WIDTH
@@ -86,7 +95,7 @@ class _Sheet:
         text = text if len(text) <= room else text[: room - 4] + "... "
         return self._framed(_put(" " * WIDTH, left, "+-" + text.ljust(right - left - 2, "-") + "+"), level)
 
-    def _row(self, row: Message | Acts | End | Across | Broken) -> Iterator[str]:
+    def _row(self, row: Message | Acts | End | Across | Marked | Broken) -> Iterator[str]:
         match row:
             case Message():
                 yield from self._message(row)
@@ -97,6 +106,8 @@ class _Sheet:
                 yield from self._beside(role, verb, "*" if verb == "accepts" else "X")
             case Across(text):
                 yield from self._across(text)
+            case Marked(role, text):
+                yield from self._beside(role, text, "#")
             case Broken(text):
                 yield from (line.center(WIDTH) for line in wrapped(f"*** {text} ***", WIDTH - 4, hanging=0))
             case _:

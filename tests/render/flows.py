@@ -44,3 +44,21 @@ def one(text: str, name: str | None = None) -> Protocol:
     """The protocol of this name in a text, or its only one."""
     protocols = library(text).protocols
     return next(p for p in protocols if name is None or p.name == name)
+
+
+POLL = """\
+protocol poll
+  role Voter is voter
+  role Server
+  values Choice = yes, no
+flow
+  Voter picks choice: Choice
+  Voter -> Server: Ballot { ballot: hash(choice, voter) }
+  Server creates n: Nonce
+  Server -> Voter: Receipt { number: n }
+  Voter accepts
+claims
+  active:  choice indistinguishable among { yes, no } at Voter expect attack "a hash of two choices"
+  passive: choice indistinguishable among { yes, no } at Voter against a passive attacker expect attack
+"""
+"""A poll whose ballots are hashes of choices: two sides that anybody tells apart."""

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from modelcheck.render.attack_rows import attack_ladder, attack_picture, attack_text
-from modelcheck.render.ladder_rows import Acts, Broken, End, Line, Message
+from modelcheck.render.attack_rows import attack_ladder, attack_pair, attack_picture, attack_text
+from modelcheck.render.ladder_rows import Acts, Broken, End, Line, Marked, Message
 from modelcheck.render.ladder_text import WIDTH, render_ladder
 from modelcheck.verdict import Attack, AttackSession, AttackStep, ClaimResult
 from tests.render import drawn
+from tests.render.flows import POLL
 from tests.render.results import HOLDS
 from tests.support import results
 
@@ -119,3 +120,107 @@ def test_pictures_of_attacks_are_clean_and_described(found: dict[str, ClaimResul
     assert picture.title == f"Attack on {claim}"
     assert all(step.text in picture.description for step in attack(result).steps)
     assert picture.description.endswith(attack(result).conclusion)
+
+
+SIDES = ("left: `x` is p", "right: `x` is q")
+
+
+def told_apart(sessions: int, *steps: AttackStep) -> Attack:
+    """An attack on two sides: some sessions, some steps, and a last one that differs."""
+    called = tuple(AttackSession(f"A #{n}", "A", ("p",), f"A #{n} of p") for n in range(1, sessions + 1))
+    last = AttackStep("attacker", "", "the attacker finds p equal to what it can build", (), (), (),
+                      right="there it builds p and finds q")  # fmt: skip
+    return Attack(called, (*steps, last), "The two sides look different.", SIDES)
+
+
+def step(kind: str, session: str, text: str, right: str = "") -> AttackStep:
+    """A step without messages."""
+    return AttackStep(kind, session, text, (), (), (), right=right)
+
+
+def test_each_side_has_a_ladder_of_its_own_and_the_last_step_is_marked() -> None:
+    sent = step("session", "A #1", "A #1 of p sends Hello", "A #1 of q sends Hello and accepts")
+    pair = attack_pair(HOLDS, told_apart(1, sent))
+    assert [side.ladder.title for side in (pair.left, pair.right)] == list(SIDES)
+    assert [side.ladder.lanes[0].about for side in (pair.left, pair.right)] == ["of p", "of q"]
+    hello = Message("A #1", "attacker", "", (Line("1. Hello", 0, True),))
+    assert pair.left.rows == (hello, Marked("attacker", "2. finds p equal to what it can build"))
+    assert pair.right.rows == (hello, End("A #1", "accepts"), Marked("attacker", "2. builds p and finds q"))
+    assert pair.conclusion == "Step 2 differs. The two sides look different."
+
+
+def test_steps_of_one_side_alone_leave_a_gap_on_the_other() -> None:
+    steps = (
+        step("attacker", "", "the attacker opens step 1", "(nothing)"),
+        step("session", "A #1", "(nothing)", "A #1 of q sends Bye"),
+        step("attacker", "A #1", "the attacker sends A #1 of p a message", "the attacker sends A #1 of q a message"),
+    )
+    found = told_apart(1, *steps)
+    pair = attack_pair(HOLDS, found)
+    assert [len(rows) for rows in pair.left.steps] == [1, 0, 1, 1]
+    assert [len(rows) for rows in pair.right.steps] == [0, 1, 1, 1]
+    assert pair.left.steps[2] == (Message("attacker", "A #1", "", (Line("3. a message", 0, True),)),)
+    assert "(nothing)" not in attack_text(HOLDS, found) + attack_picture(HOLDS, found).description
+
+
+def test_who_only_listens_stands_beside_those_who_talk() -> None:
+    found = replace(
+        told_apart(0, step("session", "", "A to B: Hello, Bye"), step("session", "", "the observer is given k"))
+    )
+    left = attack_pair(HOLDS, found).left
+    assert [lane.role for lane in left.ladder.lanes] == ["A", "B", "attacker"]
+    assert left.rows[:2] == (
+        Message("A", "B", "", (Line("1. Hello, Bye", 0, True),)), Acts("attacker", ("2. is given k",))
+    )  # fmt: skip
+
+
+def test_a_party_that_only_one_side_hears_of_has_a_lane_on_both() -> None:
+    steps = (step("session", "", "A to B: Hello"), step("attacker", "", "nothing more is sent", "B to C: Answer"))
+    pair = attack_pair(HOLDS, Attack((), steps, "so they look different", SIDES))
+    assert pair.left.ladder.lanes == pair.right.ladder.lanes
+    assert [lane.role for lane in pair.left.ladder.lanes] == ["A", "B", "C", "attacker"]
+    assert pair.conclusion == "Step 2 differs, so they look different"
+
+
+def test_both_sides_are_told_in_steps_where_sessions_are_many() -> None:
+    sent = (step("session", f"A #{n}", f"A #{n} of p sends Hello", f"A #{n} of q sends Hello") for n in (1, 2, 3))
+    told = attack_text(replace(HOLDS, protocol="p", claim="c", reason="many"), told_apart(3, *sent)).splitlines()
+    assert told == [
+        "Attack on p.c: many", "",
+        SIDES[0], "", "  1. A #1 of p sends Hello", "  2. A #2 of p sends Hello", "  3. A #3 of p sends Hello",
+        " #4. the attacker finds p equal to what it can build", "",
+        SIDES[1], "", "  1. A #1 of q sends Hello", "  2. A #2 of q sends Hello", "  3. A #3 of q sends Hello",
+        " #4. there it builds p and finds q", "",
+        "Step 4 differs. The two sides look different.",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("sessions", [1, 2, 3, 4])
+def test_two_sides_fit_a_page_and_nothing_overlaps(sessions: int) -> None:
+    """Few sessions stand side by side, many below each other."""
+    long = "receives " + "Message, " * 12 + "Last from the attacker"
+    sent = [step("session", f"A #{n}", f"A #{n} of p {long}", f"A #{n} of q {long} and accepts")
+            for n in range(1, sessions + 1)]  # fmt: skip
+    picture = attack_picture(HOLDS, told_apart(sessions, *sent))
+    svg = picture.svg()
+    assert drawn.overlaps(svg) == []
+    assert drawn.struck(svg) == []
+    assert drawn.size(svg)[0] <= 1300
+    titles = {one.text.replace("\xa0", " "): one for one in drawn.words(svg)}
+    assert (titles[SIDES[0]].top == titles[SIDES[1]].top) == (sessions <= 2)
+    assert picture.description.count("differs") == 1
+    assert all(side in picture.description for side in SIDES)
+
+
+@pytest.mark.parametrize("claim", ["poll.active", "poll.passive"])
+def test_pictures_of_two_sides_say_what_each_shows(claim: str) -> None:
+    result = results(POLL)[claim]
+    picture = attack_picture(result, attack(result))
+    steps = attack(result).steps
+    assert all(text in picture.description for one in steps for text in (one.text, one.right))
+    assert "@" not in picture.description
+    svg = picture.svg()
+    assert (drawn.overlaps(svg), drawn.struck(svg)) == ([], [])
+    marked = attack_pair(result, attack(result)).left.rows[-1]
+    assert isinstance(marked, Marked)
+    assert max(map(len, attack_text(result, attack(result)).splitlines())) <= WIDTH

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from modelcheck.diagram import KINDS, Diagram, draw, draw_attack
+from tests.render.flows import POLL
 from tests.render.golden_files import FOLDER, golden
 from tests.support import SIGNED, library, results
 
@@ -20,18 +21,21 @@ FORMS = (("text", "txt"), ("dot", "dot"))
 def pictures() -> Iterator[tuple[str, Diagram]]:
     """Yield a picture of each kind, and role machines with the ways in which they fail, each with its name."""
     found = library(TEXT)
-    yield from ((kind, draw(found, found.protocols[0], kind)) for kind in KINDS)
-    yield "errors", draw(found, found.protocols[0], "machine", errors=True)
-    yield "attack", draw_attack(results(TEXT)["p.lost"])
+    yield from ((f"signed.{kind}", draw(found, found.protocols[0], kind)) for kind in KINDS)
+    yield "signed.errors", draw(found, found.protocols[0], "machine", errors=True)
+    yield "signed.attack", draw_attack(results(TEXT)["p.lost"])
+    poll = results(POLL)
+    yield "poll.active", draw_attack(poll["poll.active"])
+    yield "poll.passive", draw_attack(poll["poll.passive"])
 
 
 @pytest.mark.parametrize(("form", "ending"), FORMS)
 def test_pictures_are_drawn_as_they_are_kept(form: str, ending: str) -> None:
     for name, picture in pictures():
-        assert picture.render(form).decode() == golden(f"signed.{name}.{ending}")  # type: ignore[arg-type]
+        assert picture.render(form).decode() == golden(f"{name}.{ending}")  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":
     for name, picture in pictures():
         for form, ending in FORMS:
-            (FOLDER / f"signed.{name}.{ending}").write_bytes(picture.render(form))  # type: ignore[arg-type]
+            (FOLDER / f"{name}.{ending}").write_bytes(picture.render(form))  # type: ignore[arg-type]
