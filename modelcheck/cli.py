@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 
 from modelcheck import __version__
-from modelcheck.options import FORMATS
+from modelcheck.options import FORMATS, DiagramFormat
 
 if TYPE_CHECKING:
     from modelcheck.cache import VerdictCache
@@ -176,7 +176,7 @@ def machine(paths: tuple[Path, ...], errors: bool) -> None:
 @click.argument("spec", type=PATH)
 @click.option("--kind", type=click.Choice(["ladder", "machine", "keys", "attack"]), default="ladder",
               show_default=True, help="The message flow, the state machines of the roles, the key schedule, or an attack.")  # fmt: skip
-@click.option("--format", "form", type=click.Choice(["text", "svg", "png", "pdf", "dot", "tex"]),
+@click.option("--format", "form", type=click.Choice(get_args(DiagramFormat)),
               help="How to draw it; text unless the ending of FILE says otherwise.")  # fmt: skip
 @click.option("--protocol", metavar="NAME", help="Which protocol of the spec (default: the first).")
 @click.option("--role", metavar="NAME", help="With --kind machine: only this role.")
@@ -186,12 +186,12 @@ def machine(paths: tuple[Path, ...], errors: bool) -> None:
 )
 @click.option("--output", "-o", type=PATH, metavar="FILE", help="Write to a file instead of standard output.")
 def diagram(
-    spec: Path, kind: Kind | Literal["attack"], form: Literal["text", "svg", "png", "pdf", "dot", "tex"] | None, protocol: str | None,
+    spec: Path, kind: Kind | Literal["attack"], form: DiagramFormat | None, protocol: str | None,
     role: str | None, errors: bool, claim: str | None, output: Path | None,
 ) -> None:  # fmt: skip
     """Draw the message flow, the role machines or the key schedule of a protocol, or an attack on a claim.
 
-    Text needs nothing else; SVG, PNG, PDF, DOT and TikZ (tex) need `pip install 'modelcheck[pictures]'`.
+    Text needs nothing else; SVG, PNG, PDF, DOT and TikZ need `pip install 'modelcheck[pictures]'`.
 
     \b
     Examples:  modelcheck diagram handshake.flow
@@ -220,7 +220,7 @@ def diagram(
         click.echo(f"drawn: {found.protocols[0].name}; with --protocol also {', '.join(others)}", err=True)
 
 
-def _form_of(output: Path | None) -> Literal["text", "svg", "png", "pdf", "dot", "tex"]:
+def _form_of(output: Path | None) -> DiagramFormat:
     """Return the format that a file's ending stands for; text for standard output."""
     match output.suffix.lower() if output is not None else ".txt":
         case ".txt" | "":
@@ -233,8 +233,8 @@ def _form_of(output: Path | None) -> Literal["text", "svg", "png", "pdf", "dot",
             return "pdf"
         case ".dot" | ".gv":
             return "dot"
-        case ".tex" | ".tikz":
-            return "tex"
+        case ".tex":
+            return "tikz"
         case other:
             raise click.UsageError(f"there is no format for files that end in `{other}`; use --format")
 

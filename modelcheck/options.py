@@ -1,12 +1,15 @@
-"""What a check may assume and spend."""
+"""What a check may assume and spend, and the formats of what commands write."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 FORMATS: Final = ("text", "concise", "json", "sarif", "junit", "github")
 """How a check can be reported."""
+
+DiagramFormat: TypeAlias = Literal["text", "svg", "png", "pdf", "dot", "tikz"]
+"""How a diagram can be drawn."""
 
 
 @dataclass(frozen=True, slots=True)

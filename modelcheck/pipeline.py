@@ -57,6 +57,9 @@ from modelcheck.verdict import (
 
 TYPED = "messages are used in the format in which they are sent"
 
+COMPARED = ("indistinguishable", "unlinkable")
+"""The properties that compare what an observer sees."""
+
 
 @dataclass(slots=True)
 class Library:
@@ -196,10 +199,10 @@ def type_flaws(system: System) -> tuple[tuple[str, str], ...]:
     return flaws(terms)
 
 
-def _assumptions(claim: Claim) -> tuple[str, ...]:
+def _assumptions(claim: Claim, protocol: Protocol) -> tuple[str, ...]:
     match claim.property:
-        case Observational("indistinguishable" | "unlinkable"):
-            return (TYPED, *assumptions())
+        case Observational(word) if word in COMPARED:
+            return (TYPED, *assumptions(protocol))
         case Observational("resists guessing"):
             return (TYPED, *guessing.assumptions())
         case Observational("lengths"):
@@ -257,7 +260,7 @@ def result_of(task: ClaimTask, verdict: Verdict, seconds: float = 0.0, audit_sec
     line, column = claim.span.source.position(claim.span.start)
     return ClaimResult(
         task.file, task.protocol, claim.name, claim.kind, claim.text, verdict, claim.expected, claim.reason, seconds,
-        audit_seconds, _assumptions(claim), claim.ids, line, column)  # fmt: skip
+        audit_seconds, _assumptions(claim, task.owner), claim.ids, line, column)  # fmt: skip
 
 
 def _decide(system: System, claim: Claim, budget: Budget, options: Options, deadline: float | None) -> Proof | Verdict:
@@ -298,8 +301,8 @@ def _observed(
         return _unfinished(idle)
     try:
         if wanted.word == "lengths":
-            paths = honest_paths(system, system.protocol)
-            return decide_lengths((system.protocol.paths[index] for index in paths), claim, wanted)
+            paths = [system.protocol.paths[index] for index in honest_paths(system, system.protocol)]
+            return decide_lengths(paths, system.protocol.finite_sorts(), claim, wanted)
         if wanted.word == "resists guessing":
             found = guessing.decide(system, claim, wanted, budget, vacuity=options.vacuity)
             if isinstance(found, Untested):
@@ -311,7 +314,7 @@ def _observed(
         result = decide(system, claim, wanted, budget, vacuity=options.vacuity)
     except Unsupported as unsupported:
         return NotSupported(str(unsupported))
-    return _compared(system, claim, wanted, budget, result)
+    return _compared(system, claim, wanted, budget, options, result)
 
 
 def _picks_observed(
@@ -329,7 +332,7 @@ def _picks_observed(
             refused = unsupported
         else:
             if not claim.passive or isinstance(result, Proof):
-                return _compared(system, claim, wanted, budget, result)
+                return _compared(system, claim, wanted, budget, options, result)
     try:
         return decide_observed(system, claim, wanted, vacuity=options.vacuity)
     except Unsupported as unsupported:
@@ -348,15 +351,19 @@ def _probed(system: System, claim: Claim, wanted: Observational) -> Attack | Non
 
 
 def _compared(
-    system: System, claim: Claim, wanted: Observational, budget: Budget, result: Proof | Shown | Vacuous
+    system: System, claim: Claim, wanted: Observational, budget: Budget, options: Options,
+    result: Proof | Shown | Vacuous,
 ) -> Proof | Verdict:  # fmt: skip
-    """Return the verdict that a comparison of two systems comes to; a difference is an attack if it was executed."""
+    """Return the verdict that a comparison of two systems comes to; a difference is an attack if it was executed.
+
+    In the comparison any session may get what another sent. An attacker who only reads does not bring that about, so where
+    it makes a difference honest runs decide.
+    """
     if not isinstance(result, Shown):
         return result
-    if result.seen is None and claim.passive:
-        watched = _watched(system, claim, wanted)
-        if watched is not None:
-            return watched
+    watched = _watched(system, claim, wanted, options) if claim.passive else None
+    if watched is not None and (result.seen is None or not isinstance(watched, Attack)):
+        return watched
     steps, conclusion = _told(system, claim, result.solved, budget)
     attack = None if result.seen is None else sidebyside.told(system, claim, wanted, result.seen, conclusion)
     return attack or PossibleDifference(steps, conclusion)
@@ -366,13 +373,13 @@ def _unfinished(protocol: str) -> Vacuous:
     return Vacuous(f"with honest partners and no attacker some role of `{protocol}` cannot take all of its steps")
 
 
-def _watched(system: System, claim: Claim, wanted: Observational) -> Attack | None:
-    """Return what an observer of honest runs sees differ, None if there is nothing or they are not covered."""
+def _watched(system: System, claim: Claim, wanted: Observational, options: Options) -> Verdict | None:
+    """Return what honest runs say to an observer, None if they leave it open or are not covered."""
     try:
-        found = decide_observed(system, claim, wanted, vacuity=False)
+        found = decide_observed(system, claim, wanted, vacuity=options.vacuity)
     except Unsupported:
         return None
-    return found if isinstance(found, Attack) else None
+    return None if isinstance(found, PossibleDifference) else found
 
 
 def _told(system: System, claim: Claim, solved: Solved, budget: Budget) -> tuple[tuple[str, ...], str]:
@@ -425,10 +432,17 @@ def attack_on(task: ClaimTask, options: Options) -> Attack | str:
 
 
 def warnings_of(task: ClaimTask) -> tuple[str, ...]:
-    """Return what a reader of a protocol's verdicts should know: whether formats can be confused, and remarks on the roles."""
+    """Return what a reader of a protocol's verdicts should know.
+
+    That is whether formats can be confused, what an observer is taken to see if a claim speaks of one, remarks on roles.
+    """
     pairs = type_flaws(task.library.system(task.owner))
     system = task.library.system(task.owner)
-    remarks = tuple(f"{one.message} ({one.rule.code})" for one in review(task.owner, system.machines))
+    seen = any(isinstance(c.property, Observational) and c.property.word in COMPARED for c in task.owner.claims)
+    remarks = (
+        *((next(assumptions(task.owner)),) if seen else ()),
+        *(f"{one.message} ({one.rule.code})" for one in review(task.owner, system.machines)),
+    )
     if not pairs:
         return ("type-flaw resistant: attackers who respect message formats lose nothing", *remarks)
     left, right = (part if len(part) <= 70 else part[:67] + "..." for part in pairs[0])

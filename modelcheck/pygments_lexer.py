@@ -22,8 +22,8 @@ DECLARATIONS = (
     "values", "define", "size", "set", "sharing",
 )  # fmt: skip
 STATEMENTS = (
-    "accepts", "add", "alt", "and", "as", "before", "best", "by", "bytes", "checks", "chooses", "creates", "drop", "else",
-    "end", "first", "forward", "in", "is", "keeps", "last", "let", "new", "of", "opens", "opt", "padded", "picks", "recalls",
+    "accepts", "add", "alike", "alt", "and", "as", "before", "best", "by", "bytes", "checks", "chooses", "creates", "drop", "else",
+    "end", "fails", "first", "forward", "in", "is", "keeps", "last", "let", "new", "of", "on", "opens", "opt", "padded", "picks", "recalls",
     "renews", "replace", "restarts", "stage", "stops", "this", "to", "transcript", "unchecked", "up", "when", "with",
     "without",
 )  # fmt: skip

@@ -87,8 +87,6 @@ def _star(held: Held, claim: Claim, wanted: Observational, picked: Var | None) -
     machine = held.machines[wanted.role]
     parameters = machine.role.parameters
     left, right = (_label(side) for side in wanted.sides)
-    if left == right:
-        raise Unsupported("two sides that are the same name")
     subject = next((v for v in parameters if v.name == wanted.subject.name and wanted.subject.kind == "value"), picked)
     if subject is None:
         raise Unsupported(f"sides that differ in `{wanted.subject}`, which is no name that {wanted.role} starts from")

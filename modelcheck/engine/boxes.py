@@ -21,6 +21,7 @@ from time import monotonic
 from modelcheck.engine.horn import Box, Clause, Differ, Goal, Mask, Program, Relations
 from modelcheck.engine.layout import Apart, Layout, Moves
 from modelcheck.engine.narrowing import Narrowing
+from modelcheck.engine.relation import Relation
 
 START = -1
 """The clause index of a box that came with the start relations."""
@@ -31,9 +32,6 @@ COMPARED_PER_UNIT = 16
 
 FIRST_LOOK = 256
 """Boxes after which an eager computation looks at its goals for the first time; then at twice as many, and so on."""
-
-REGROUPED = 64
-"""Boxes of a predicate after which they are grouped by the column that tells most of them apart."""
 
 UNITS_PER_LOOK = 5000
 """Work units between two looks at the clock, some milliseconds."""
@@ -155,98 +153,6 @@ class _Rule:
         return found
 
 
-@dataclass(slots=True, eq=False)
-class _Relation:
-    """The boxes of one predicate: none inside another, no two that differ in one column only."""
-
-    number: int
-    layout: Layout
-    without: tuple[int, ...]
-    forbidden: tuple[int, ...]
-    uses: list[_Use] = field(default_factory=list)
-    live: dict[int, None] = field(default_factory=dict)
-    column: Mask = field(init=False)
-    """Where the column lies by which boxes are grouped."""
-    groups: dict[int, dict[int, None]] = field(default_factory=dict)
-    """The live boxes by that column: only boxes that meet there can cover each other."""
-    regroup: int = REGROUPED
-    """How many boxes there are when the column is chosen anew."""
-    neighbours: dict[int, int] = field(default_factory=dict)
-    """Each box under each of its columns taken away: where a box to merge with is found."""
-
-    def __post_init__(self) -> None:
-        self.column = self.layout.fields[0] if self.layout.fields else 0
-
-    def group(self) -> None:
-        """Nothing; the boxes are grouped by the column in which they differ most."""
-        self.regroup *= 2
-        columns = [full << offset for offset, full in zip(self.layout.offsets, self.layout.fields, strict=True)]
-        self.column = max(columns, key=lambda column: len({packed & column for packed in self.live}))
-        self.groups = {}
-        for packed in self.live:
-            self.groups.setdefault(packed & self.column, {})[packed] = None
-
-    def remove(self, packed: int) -> None:
-        """Nothing; the box is gone from the relation and from every place that uses it."""
-        del self.live[packed]
-        del self.groups[packed & self.column][packed]
-        for keep in self.without:
-            del self.neighbours[packed & keep]
-        for use in self.uses:
-            use.table.pop(packed, None)
-
-    def absorb(self, packed: int) -> int | None:
-        """The box that now covers ``packed``, merged as far as it goes; None if an older one did."""
-        if packed in self.live:
-            return None
-        inside = self._inside(packed)
-        if inside is None:
-            return None
-        merged = self._merge(packed)
-        if merged != packed:
-            inside = self._inside(merged) or []
-        for other in inside:
-            if other in self.live:
-                self.remove(other)
-        self.live[merged] = None
-        self.groups.setdefault(merged & self.column, {})[merged] = None
-        for keep in self.without:
-            self.neighbours[merged & keep] = merged
-        if len(self.live) > self.regroup:
-            self.group()
-        return merged
-
-    def _inside(self, packed: int) -> list[int] | None:
-        """The boxes inside ``packed``, or None if it is inside one."""
-        found = []
-        mine = packed & self.column
-        for theirs, group in self.groups.items():
-            common = mine & theirs
-            if common == mine:
-                for other in group:
-                    meet = packed & other
-                    if meet == packed:
-                        return None
-                    if meet == other:
-                        found.append(other)
-            elif common == theirs:
-                found += [other for other in group if packed & other == other]
-        return found
-
-    def _merge(self, packed: int) -> int:
-        neighbours, again = self.neighbours, True
-        while again:
-            again = False
-            for keep in self.without:
-                other = neighbours.get(packed & keep)
-                if other is not None:
-                    self.remove(other)
-                    packed |= other
-                    again = True
-                    break
-        return packed
-
-
 Compiled = dict[int, "tuple[Clause, _Rule | None]"]
 """Clauses prepared for joining, by index; programs of one scene share most of theirs."""
 
@@ -276,15 +182,18 @@ class _Solver:
         self.budget = budget
         self.layouts = tuple(Layout.of(columns) for columns in program.columns)
         self.relations = [
-            _Relation(number, layout, layout.without(), tuple(map(layout.pack, program.forbidden.get(number, ()))))
+            Relation(number, layout, layout.without(), tuple(map(layout.pack, program.forbidden.get(number, ()))))
             for number, layout in enumerate(self.layouts)
         ]
+        self.uses: list[list[_Use]] = [[] for _ in self.relations]
         self.rules = [rule for rule in self.prepared(known) if rule is not None]
         self.last = [rule for rule in self.rules if program.clauses[rule.index].last]
         for rule in self.rules:
             for use in () if program.clauses[rule.index].last else rule.uses:
-                self.relations[program.clauses[rule.index].body[use.position].predicate].uses.append(use)
-        self.queue: deque[tuple[_Relation, int]] = deque()
+                number = program.clauses[rule.index].body[use.position].predicate
+                self.relations[number].tables.append(use.table)
+                self.uses[number].append(use)
+        self.queue: deque[tuple[Relation, int]] = deque()
         self.log: list[tuple[int, int, int]] = []
 
     def prepared(self, known: Compiled) -> Iterator[_Rule | None]:
@@ -343,10 +252,10 @@ class _Solver:
             tables.append([env for packed in live if (env := use.convert(packed)) is not None])
         self.emit(rule, list(_combinations(rule.initial, tables, (rule.ones, rule.guards), self.budget)))
 
-    def activate(self, relation: _Relation, packed: int) -> None:
+    def activate(self, relation: Relation, packed: int) -> None:
         """Nothing; the box takes part in joins, and those with all that took part before are done."""
         triggered = []
-        for use in relation.uses:
+        for use in self.uses[relation.number]:
             env = use.convert(packed)
             if env is not None:
                 use.table[packed] = env
@@ -398,13 +307,13 @@ class _Solver:
             else:
                 self.insert(relation, packed, rule.index)
 
-    def insert(self, relation: _Relation, packed: int, clause: int) -> None:
+    def insert(self, relation: Relation, packed: int, clause: int) -> None:
         """Nothing; the box is in the relation and, if it is new, recorded and scheduled."""
         self.budget.charge(1 + len(relation.live) // COMPARED_PER_UNIT)
         covering = relation.absorb(packed)
         if covering is not None:
             self.log.append((relation.number, packed, clause))
-            if relation.uses:
+            if relation.tables:
                 self.queue.append((relation, covering))
 
 

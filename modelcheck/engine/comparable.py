@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.prover import System
-from modelcheck.machines.machine import Keep, Pick, Recall, Receive, Send, simple
+from modelcheck.machines.machine import Guard, Keep, Pick, Recall, Receive, RoleMachine, Send, State, simple
+from modelcheck.machines.reading import messages_in
 from modelcheck.protocol.model import (
     Claim,
     Dishonest,
@@ -14,6 +15,8 @@ from modelcheck.protocol.model import (
     Leak,
     Observational,
     Picked,
+    Protocol,
+    Sent,
     UncheckedPossession,
     Weak,
 )
@@ -60,11 +63,9 @@ def refuse(system: System, claim: Claim, sort: str) -> None:
             case Leak() | Dishonest():
                 pass
     for family in system.protocol.key_families().values():
-        if sort == NAME and family.sort in ("Exponent", "OprfKey", "Blind") and family.arity:
+        if sort == NAME and family.sort in ("OprfKey", "Blind") and family.arity:
             raise Unsupported(f"keys of sort {family.sort} that names select, where names differ from side to side")
-    for protocol in system.protocol.with_beside():
-        if any(path.reordered for path in protocol.paths):
-            raise Unsupported("an order of checks other than the order in which messages are written")
+    refuse_readings(system)
     for machine in system.machines:
         for state in machine.states:
             match state.step:
@@ -74,6 +75,36 @@ def refuse(system: System, claim: Claim, sort: str) -> None:
                     raise Unsupported("oblivious evaluations where names differ from side to side")
                 case _:
                     pass
+
+
+def refuse_readings(system: System) -> None:
+    """Raise :class:`Unsupported` where what a flow says about reading a message is about more than that message."""
+    for machine in system.machines:
+        for state in machine.states:
+            if not isinstance(state.step, Receive):
+                continue
+            kinds = {reading.kind for reading in state.step.readings}
+            if any(r.kind == "alike" and not r.place for r in state.step.readings) and _compares(machine, state):
+                raise Unsupported(
+                    "a comparison after a message whose failures all look alike: name parts with `fails alike on`"
+                )
+            if kinds & {"first", "last"} and _repeats(machine, state, state.step):
+                raise Unsupported("an order of checks for a message that has to equal an earlier one")
+
+
+def _compares(machine: RoleMachine, state: State) -> bool:
+    """Return whether a role compares values right after a step and stops if they are not as they should be."""
+    steps = [machine.states[child].step for child in machine.children[state.index]]
+    guards = [step for step in steps if isinstance(step, Guard)]
+    return any(g.test != "hosted" and (g.test != "among" or len(steps) == 1) for g in guards)
+
+
+def _repeats(machine: RoleMachine, state: State, step: Receive) -> bool:
+    """Return whether a message that is received is one that the role has sent or received before."""
+    before = [one.step for one in machine.lineage(state.parent)]
+    terms = [s.pattern if isinstance(s, Receive) else s.term for s in before if isinstance(s, Receive | Send)]
+    known = {message for term in terms for _, message in messages_in(term) if message.arguments}
+    return any(message in known for _, message in messages_in(step.pattern))
 
 
 def _refuse_weak(system: System, form: str, when: Fact | None, sort: str) -> None:
@@ -98,7 +129,10 @@ def _has_oprf(term: object) -> bool:
     return any(isinstance(part, App) and part.function.startswith("oprf") for part in subterms(term))  # type: ignore[arg-type]
 
 
-def assumptions() -> Iterable[str]:
-    """Yield what every verdict on indistinguishability rests on."""
-    yield "which check of a role fails is seen; a role checks in the order in which a message is written"
-    yield "lengths and times are not compared"
+def assumptions(protocol: Protocol) -> Iterator[str]:
+    """Yield what every verdict on indistinguishability rests on; the first is what is seen of the checks of roles."""
+    sent = (e for one in protocol.with_beside() for path in one.paths for e in path.events if isinstance(e, Sent))
+    stated = dict.fromkeys(reading.words for event in sent for reading in event.readings)
+    exceptions = f", except: {'; '.join(stated)}" if stated else ""
+    yield f"which check of a role fails is seen; a role checks in the order in which a message is written{exceptions}"
+    yield "lengths are compared only by claims `by length`, times are not"

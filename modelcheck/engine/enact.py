@@ -204,14 +204,17 @@ def _last(
     made = derivation.steps[derivation.premises[0]]
     predicate = scene.clauses.predicates[made.predicate]
     test = tests[test_number(predicate)]
-    if (test.message is None and test.attempt is None) or made.clause is None:
+    if (test.supplied is None and test.attempt is None) or made.clause is None:
         return None
     rule = scene.clauses.rules[solved.stages[made.stage][0].clauses[made.clause].origin]
     leaves = _leaves_of(scene, rule, derivation, made)
     label = leaves[session_variable()][1]
     before = [p for p in made.premises if p in staged.session_of and _label(scene, derivation.steps[p]) == label]
-    session = staged.session_of[before[0]] if before else f"{label} at last"
-    state = staged.moved[before[0]][1] if before else 0
+    if before:
+        session = staged.session_of[before[0]]
+    else:
+        # One that has not moved yet; of the judged class there is one session only.
+        session = f"{label} at last" if staged.history.get(label) else label
     if not before:
         starts[session] = label
     values = {variable: _ground(leaf, chosen) for variable, leaf in leaves.items() if variable.sort != SESSION}
@@ -219,9 +222,8 @@ def _last(
         found = {variable: put(term, values) for variable, term in test.attempt.values}
         known = {variable: term for variable, term in found.items() if not term.variables}
         return Move(session, test.attempt.state, known)
-    assert test.message is not None
-    supplied, expected = test.message
-    return Delivery(session, state, expected, supplied, values)
+    assert test.supplied is not None
+    return Delivery(session, test.target, test.supplied, values)
 
 
 def _leaves_of(scene: Scene, rule: Rule, derivation: Derivation, made: Step) -> dict[Var, Leaf]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from modelcheck.engine.bibench import Bench, Leaking, Others, Shown
 from modelcheck.engine.boxes import Budget
 from modelcheck.engine.derivation import Derivation, explain
-from modelcheck.engine.judged import Case
+from modelcheck.engine.judged import Case, Unsupported
 from modelcheck.engine.observations import LARGEST
 from modelcheck.engine.prover import Proof, System
 from modelcheck.engine.solver import Solved, Solver
@@ -33,6 +33,8 @@ def decide(system: System, claim: Claim, wanted: Observational, budget: Budget, 
 
     Raises BudgetExceeded, or :class:`Unsupported` if the comparison does not cover the protocol or the claim.
     """
+    if len(set(wanted.sides)) == 1:
+        raise Unsupported("two sides that are the same name")
     solver = Solver(budget)
     bench = Bench(system, claim, wanted)
     if claim.expected == "attack":

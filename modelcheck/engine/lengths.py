@@ -1,4 +1,4 @@
-"""Whether message lengths tell two names apart: lengths as arithmetic over the lengths of names, decided by z3.
+"""Whether message lengths tell two names or picks apart: lengths as arithmetic over those of names, decided by z3.
 
 An observer sees how long each part of a message is that it can tell from the next: fields in clear, and ciphertexts as a
 whole. Names are as long as they are; text literals, declared sizes and paddings count as written; everything else (keys,
@@ -8,7 +8,7 @@ specification has: up to the next multiple, and up to a fixed length (RFC 9849 s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, assert_never
 
@@ -111,11 +111,13 @@ class Ruler:
                 return Unknown("a key")
 
     def field(self, message: App, position: int) -> Length:
-        """Return the length of a field, with the size that the flow declares for it."""
+        """Return the length of a field, with the size that the flow declares for it; one that is not there has none."""
+        if message.arguments[position] is ABSENT:
+            return Bytes(0)
         return self.sized(self.length(message.arguments[position]), self.sizes.get((message, position), ()))
 
     def sized(self, inner: Length, declared: tuple[Size, ...]) -> Length:
-        """Return a length under a declared size; nothing names vary in has just the size it is said to have."""
+        """Return a length under a declared size; what is no text and no name varies in has just the size it is said to have."""
         if not declared:
             return inner
         if len(set(declared)) > 1:
@@ -123,6 +125,8 @@ class Ruler:
         (size,) = declared
         match size.kind:
             case "exact":
+                if isinstance(inner, Bytes):
+                    return Bytes(max(inner.amount, size.amount))
                 return AtLeast(inner, size.amount) if _varies(inner) else Bytes(size.amount)
             case "padded":
                 return Padded(inner, size.amount)
@@ -218,10 +222,10 @@ class _Question:
             case _:
                 assert_never(length)
 
-    def differs(self, length: Length) -> tuple[dict[str, int], dict[str, int]] | None:
-        """Return sizes for either side with which the length differs, None if there are none."""
+    def differs(self, length: Length, other: Length) -> tuple[dict[str, int], dict[str, int]] | None:
+        """Return sizes for either side with which a length on the left is another on the right, None if there are none."""
         self.solver.push()
-        self.solver.add(self.term(length, "left") != self.term(length, "right"))
+        self.solver.add(self.term(length, "left") != self.term(other, "right"))
         answer = self.solver.check()
         if answer == self.z3.unsat:
             self.solver.pop()
@@ -230,36 +234,106 @@ class _Question:
             raise Unsupported("a length that the solver cannot decide")
         model = self.solver.model()
         found = {name: model.eval(v, model_completion=True).as_long() for name, v in self.variables.items()}
-        return tuple({**found, self.subject: found[f"{self.subject} {side}"]} for side in ("left", "right"))  # type: ignore[return-value]
+        left, right = (
+            {**found, self.subject: found[f"{self.subject} {side}"]} if f"{self.subject} {side}" in found else found
+            for side in ("left", "right")
+        )
+        return left, right
 
 
-def decide_lengths(paths: Iterator[Path], claim: Claim, wanted: Observational) -> Holds | Attack:
-    """Return whether some visible length differs for two names; paths are those that honest partners can take.
+def decide_lengths(
+    paths: Sequence[Path], sorts: Mapping[str, tuple[str, ...]], claim: Claim, wanted: Observational
+) -> Holds | Attack:
+    """Return whether some visible length differs for two names or picks.
 
-    Raises :class:`Unsupported` for claims about anything but the length of the name that differs.
+    ``paths`` are those that honest partners can take, ``sorts`` what may be picked. Raises :class:`Unsupported` for claims
+    about anything but the length of the name that differs, and for picks that change which messages and fields there are.
     """
     if claim.powers or claim.premise is not None:
         raise Unsupported("an attacker or a premise in a claim about lengths")
     if wanted.measured not in ("", wanted.subject.name):
         raise Unsupported(f"the length of `{wanted.measured}`, which is not what differs")
+    subjects = [path.values.get(wanted.subject.name) for path in paths]
+    if all(isinstance(one, Var | Const) and one.sort in sorts for one in subjects):
+        if wanted.bound:
+            raise Unsupported(f"a bound on the length of `{wanted.subject}`, which is picked,")
+        return _of_picks(paths, sorts, wanted)
+    return _of_names(paths, wanted)
+
+
+def _of_names(paths: Sequence[Path], wanted: Observational) -> Holds | Attack:
     bound = wanted.bound or LONGEST_NAME
     questions = 0
     for path in paths:
         subject = path.values.get(wanted.subject.name)
         if not isinstance(subject, Var) or subject.sort != NAME:
             raise Unsupported(f"the lengths of `{wanted.subject}`, which is not a name")
-        ruler = Ruler(path)
-        for event in path.events:
-            if not isinstance(event, Sent):
+        for event, where, length in _visible(path):
+            if not _mentions(length, subject.name):
                 continue
-            for where, length in ruler.visible(event.term, _listed(event)):
-                if not _mentions(length, subject.name):
-                    continue
-                questions += 1
-                found = _Question(subject.name, bound).differs(length)
-                if found is not None:
-                    return _told(event, where, length, wanted, found)
+            questions += 1
+            found = _Question(subject.name, bound).differs(length, length)
+            if found is not None:
+                return _told(event, where, (length, length), wanted, found)
     return Holds(True, questions)
+
+
+def _of_picks(paths: Sequence[Path], sorts: Mapping[str, tuple[str, ...]], wanted: Observational) -> Holds | Attack:
+    """Each run of one side needs one of the other, all of whose lengths are the same whatever the open sizes are."""
+    sides = [[path for path in paths if side in _values(path, sorts, wanted)] for side in wanted.sides]
+    questions = 0
+    for number, side in enumerate(sides):
+        for path in side:
+            differences = []
+            for other in sides[1 - number]:
+                asked, difference = _unlike((path, other) if number == 0 else (other, path), wanted)
+                questions += asked
+                if difference is None:
+                    break
+                differences.append(difference)
+            else:
+                if not differences:
+                    raise Unsupported(f"lengths where no run has `{wanted.subject}` as {wanted.sides[1 - number]}")
+                return differences[0]
+    return Holds(True, questions)
+
+
+def _values(path: Path, sorts: Mapping[str, tuple[str, ...]], wanted: Observational) -> tuple[str, ...]:
+    """Return what the subject may be on a path."""
+    match path.values[wanted.subject.name]:
+        case Const(value, _):
+            return (value,)
+        case Var(_, sort) as variable:
+            return path.domains.get(variable, sorts[sort])
+        case term:
+            raise AssertionError(term)
+
+
+def _unlike(pair: tuple[Path, Path], wanted: Observational) -> tuple[int, Attack | None]:
+    """Return how many questions were asked, and the first length that can differ between two paths."""
+    left, right = (list(_visible(path)) for path in pair)
+    if [(e.sender, e.receiver, where) for e, where, _ in left] != [
+        (e.sender, e.receiver, where) for e, where, _ in right
+    ]:
+        raise Unsupported(f"lengths where `{wanted.subject}` changes which messages and fields there are,")
+    questions = 0
+    for (event, where, length), (_, _, other) in zip(left, right, strict=True):
+        if length == other:
+            continue
+        questions += 1
+        found = _Question("", LONGEST_NAME).differs(length, other)
+        if found is not None:
+            return questions, _told(event, where, (length, other), wanted, found)
+    return questions, None
+
+
+def _visible(path: Path) -> Iterator[tuple[Sent, str, Length]]:
+    """Yield each part of a message on a path whose length an observer sees."""
+    ruler = Ruler(path)
+    for event in path.events:
+        if isinstance(event, Sent):
+            for where, length in ruler.visible(event.term, _listed(event)):
+                yield event, where, length
 
 
 def _mentions(length: Length, name: str) -> bool:
@@ -279,21 +353,27 @@ def _listed(event: Sent) -> str:
 
 
 def _told(
-    event: Sent, where: str, length: Length, wanted: Observational, found: tuple[dict[str, int], dict[str, int]]
+    event: Sent, where: str, lengths: tuple[Length, Length], wanted: Observational,
+    found: tuple[dict[str, int], dict[str, int]],
 ) -> Attack:  # fmt: skip
     """Return the difference in words, after computing both lengths again without the solver."""
-    left, right = (value(length, sizes) for sizes in found)
+    left, right = (value(length, sizes) for length, sizes in zip(lengths, found, strict=True))
     assert left != right, "the solver's sizes do not make a difference"
-    names = [sizes[wanted.subject.name] for sizes in found]
+    names = [
+        f" for a name of {sizes[wanted.subject.name]} bytes" if wanted.subject.name in sizes else "" for sizes in found
+    ]
     texts = [
-        f"{event.sender} sends {_listed(event)}, where {where} has {total} bytes for a name of {name} bytes"
+        f"{event.sender} sends {_listed(event)}, where {where} has {total} bytes{name}"
         for name, total in zip(names, (left, right), strict=True)
     ]
+    if all(names):
+        one, other = (sizes[wanted.subject.name] for sizes in found)
+        conclusion = f"so names of {one} and of {other} bytes are told apart by {left} and {right} bytes"
+    else:
+        conclusion = f"so the two sides of `{wanted.subject}` are told apart by {left} and {right} bytes"
     return Attack(
-        (), (AttackStep("attacker", "", texts[0], (), (), (), right=texts[1]),),
-        f"so names of {names[0]} and of {names[1]} bytes are told apart by {left} and {right} bytes",
-        sides=wanted.headings,
-    )  # fmt: skip
+        (), (AttackStep("attacker", "", texts[0], (), (), (), right=texts[1]),), conclusion, sides=wanted.headings
+    )
 
 
 def length_assumptions() -> Iterator[str]:

@@ -10,7 +10,7 @@ pick) can differ, so a supplied term is the expected one with a leaf of its own 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -19,11 +19,11 @@ from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.leaks import Given
 from modelcheck.engine.steps import Draft, arrival, extended, session_literal, state_literal, substituted
 from modelcheck.machines.blocks import Block
-from modelcheck.machines.checks import needed, reading_order
 from modelcheck.machines.machine import Guard, Receive, RoleMachine, Step, fixed_values
+from modelcheck.machines.reading import Part, beginnings
 from modelcheck.machines.view import fill
+from modelcheck.protocol.model import Reading
 from modelcheck.protocol.terms import (
-    ANYTHING,
     NAME,
     App,
     Const,
@@ -36,7 +36,7 @@ from modelcheck.protocol.terms import (
     subterms,
     unify,
 )
-from modelcheck.protocol.theory import OPENINGS, is_data, match
+from modelcheck.protocol.theory import OPENINGS, match
 
 LARGEST = 4000
 """Leaves of a tested term that may differ; more is refused."""
@@ -60,8 +60,10 @@ class Test:
     start: int = 0
     mapping: Mapping[Var, Term] = field(default_factory=dict)
     """What the role's variables are replaced by in the body."""
-    message: tuple[Term, Term] | None = None
-    """For a message that a role receives from the network: what is supplied, and what the role expects so far."""
+    supplied: Term | None = None
+    """For a message that a role receives from the network: what it is, as far as the role reads it."""
+    target: int = 0
+    """For a message that a role receives: the state that it would get to with it."""
     attempt: Attempt | None = None
     """For a comparison that a role makes by itself: what it does meanwhile."""
     place: tuple[str, int] | None = None
@@ -151,53 +153,22 @@ class _Supply:
 # ------------------------------------------------------------------------------------------------ checks in order
 
 
-def checked_parts(pattern: Term, bound: Iterable[Var]) -> Iterator[Term]:
-    """Yield for each check of a receiver what a message must look like to pass it and those before; the last is all.
+def checked_parts(
+    pattern: Term, bound: Iterable[Var], readings: Collection[Reading] = ()
+) -> Iterator[tuple[Part, Term]]:  # fmt: skip
+    """Yield what :func:`beginnings` does; raise :class:`Unsupported` if no order of reading opens all parts."""
+    for part, term in beginnings(pattern, bound, readings):
+        if part.early:
+            raise Unsupported("parts of a message of which each can be opened only with what is in another")
+        yield part, term
 
-    Parts that come later are :data:`ANYTHING`.
-    """
-    yield from _cuts(pattern, set(bound), ())
 
-
-def _cuts(term: Term, seen: set[Var], after: tuple[Term, ...]) -> Iterator[Term]:
-    """Yield the beginnings of a part; ``after`` are the parts of the message that come later."""
-    match term:
-        case App(function, arguments) if is_data(function) or function == "envelope":
-            current: list[Term] = [ANYTHING] * len(arguments)
-            for index in reading_order(arguments, seen):
-                later = (*(one for at, one in enumerate(arguments) if current[at] is ANYTHING and at != index), *after)
-                for part in _cuts(arguments[index], seen, later):
-                    yield App(function, (*current[:index], part, *current[index + 1 :]))
-                current[index] = arguments[index]
-            if not arguments:
-                yield term
-        case App("aead", (key, nonce, associated, content)):
-            _openable(term, seen, after)
-            yield from _opened(App("aead", (key, nonce, associated, ANYTHING)), content, seen, after)
-        case App("pk_encrypt", (key, content)):
-            _openable(term, seen, after)
-            yield from _opened(App("pk_encrypt", (key, ANYTHING)), content, seen, after)
-        case App("sign", (key, content)) if any(variable not in seen for variable in content.variables):
-            yield from _opened(App("sign", (key, ANYTHING)), content, seen, after)
-        case _:
-            seen.update(term.variables)
+def _told_apart(checked: Iterable[tuple[Part, Term]]) -> Iterator[Term]:
+    """Yield what a message must look like to get past each group of checks whose failures look alike."""
+    checks = list(checked)
+    for index, (part, term) in enumerate(checks, 1):
+        if not part.alike or index == len(checks) or part.alike != checks[index][0].alike:
             yield term
-
-
-def _opened(outside: App, content: Term, seen: set[Var], after: tuple[Term, ...]) -> Iterator[Term]:
-    """Yield the sealed term with anything inside, then with the beginnings of its content."""
-    *parts, _ = outside.arguments
-    seen.update(variable for part in parts for variable in part.variables)
-    yield outside
-    for part in _cuts(content, seen, after):
-        yield App(outside.function, (*parts, part))
-
-
-def _openable(term: App, seen: set[Var], after: tuple[Term, ...]) -> None:
-    """Refuse a part that is opened with what another part of the same message brings that is not read before it."""
-    new = {variable for need in needed(term) for variable in need.variables if variable not in seen}
-    if any(variable in part.variables for part in after for variable in new):
-        raise Unsupported("a part of a message that can be opened only with a later part of the same message")
 
 
 # ------------------------------------------------------------------------------------------------ tests
@@ -208,11 +179,13 @@ def role_tests(clauses: ClauseSet, block: Block) -> Iterator[Test]:
     machine = block.machine
     bound = {*machine.states[block.start].bound, *fixed_values(machine)}
     drafts = [Draft({}, [state_literal(clauses, machine, block.start)] if block.start else [], [])]
-    for step in block.steps:
+    for target in block.states():
+        step = machine.states[target].step
+        assert step is not None
         for draft in drafts:
             for test in _step_tests(clauses, machine, draft, step, bound):
                 attempt = _attempt(block, test) if isinstance(step, Guard) else None
-                yield replace(test, attempt=attempt, place=(machine.role.name, block.start))
+                yield replace(test, attempt=attempt, place=(machine.role.name, block.start), target=target)
         drafts = [longer for draft in drafts for longer in extended(clauses, machine, draft, step)]
         bound.update(_variables(step))
 
@@ -235,10 +208,8 @@ def _variables(step: Step) -> Iterator[Var]:
 
 def _step_tests(clauses: ClauseSet, machine: RoleMachine, draft: Draft, step: Step, bound: set[Var]) -> Iterator[Test]:
     match step:
-        case Receive(pattern, names, channel, sender):
-            term, place = arrival(clauses, machine, substitute(pattern, draft.mapping), channel, sender)
-            words = f"{machine.role.name}, receiving {_listed(names)}, finds what it checks"
-            yield from _received(clauses, machine, draft, (term, place), bound, words)
+        case Receive():
+            yield from _received(clauses, machine, draft, step, bound)
         case Guard("equal" | "differ", left, right):
             assert right is not None
             words = f"{machine.role.name} compares {_brief(left)} with {_brief(right)} and finds them equal"
@@ -257,11 +228,13 @@ def _step_tests(clauses: ClauseSet, machine: RoleMachine, draft: Draft, step: St
 
 
 def _received(
-    clauses: ClauseSet, machine: RoleMachine, draft: Draft, message: tuple[Term, str], bound: set[Var], words: str
-) -> Iterator[Test]:
+    clauses: ClauseSet, machine: RoleMachine, draft: Draft, step: Receive, bound: set[Var]
+) -> Iterator[Test]:  # fmt: skip
+    pattern = substitute(step.pattern, draft.mapping)
+    words = f"{machine.role.name}, receiving {_listed(step.names)}, finds what it checks"
     before: list[Term] = []
-    term, place = message
-    for part in checked_parts(term, bound):
+    for cut in _told_apart(checked_parts(pattern, bound, step.readings)):
+        part, place = arrival(clauses, machine, cut, step.channel, step.sender)
         supply = _Supply(clauses, bound)
         supplied = supply.term(part)
         expected = [one for _, one in supply.pairs]
@@ -271,7 +244,7 @@ def _received(
             body = [*draft.body, *clauses.knows(supplied, place)]
             extended_draft = Draft(draft.mapping, body, draft.conditions)
             test = _test(clauses, machine, extended_draft, supply.pairs, start, words)
-            yield replace(test, message=(supplied, part)) if place == ATTACKER else test
+            yield replace(test, supplied=supplied) if place == ATTACKER else test
             before = expected
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import count, islice, product
 
+from modelcheck.engine.comparable import refuse_readings
 from modelcheck.engine.deduction import KeyRing, key_ring
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.observations import checked_parts
@@ -37,9 +38,10 @@ from modelcheck.machines.machine import (
     Step,
     fixed_values,
 )
-from modelcheck.protocol.model import Claim, Dishonest, Leak, Observational, Picked, Weak, set_choices
+from modelcheck.machines.reading import Part
+from modelcheck.protocol.model import Claim, Dishonest, Leak, Observational, Picked, Place, Weak, set_choices
 from modelcheck.protocol.terms import ANYTHING, NAME, App, Const, Key, Term, Var, sort_of, subterms
-from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS, is_data
+from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS
 from modelcheck.verdict import Attack, AttackSession, AttackStep
 
 MOST_WORLDS = 600
@@ -339,7 +341,7 @@ class _Search:
             for _, step in _receives(player.machine, half):
                 if step.channel != "public":
                     continue
-                for part in checked_parts(self.pattern(step, half), ()):
+                for _, part in self.beginnings(step, half):
                     if not any(one is ANYTHING for one in subterms(part)):
                         continue
                     for message in islice(self.instances(world, filled(part), side), MOST_MESSAGES):
@@ -359,14 +361,28 @@ class _Search:
             )
             raise _Found(now, (ours,), (theirs,))
 
-    def opened(self, player: _Player, half: _Half, message: Term) -> frozenset[tuple[int, ...]]:
-        """Return the places of a message that some branch of a session opens or verifies before it stops."""
-        found: set[tuple[int, ...]] = set()
+    def opened(self, player: _Player, half: _Half, message: Term) -> frozenset[Place | str]:
+        """Return the places of a message that some branch of a session opens or verifies before it stops.
+
+        Where the failure at which it stops looks like others, the statement that says so stands for these places.
+        """
+        found: set[Place | str] = set()
         for _, step in _receives(player.machine, half):
-            for part in checked_parts(self.pattern(step, half), ()):
-                if fit(part, message, {}) is not None:
-                    found.update(_sealed(part))
+            passed: list[Place] = []
+            for part, pattern in self.beginnings(step, half):
+                if fit(pattern, message, {}) is None:
+                    found.update([part.alike] if part.alike else passed)
+                    break
+                if isinstance(part.term, App) and part.term.function in ("aead", "pk_encrypt", "sign"):
+                    passed.append(part.place)
+            else:
+                found.update(passed)
         return frozenset(found)
+
+    def beginnings(self, step: Receive, half: _Half) -> Iterator[tuple[Part, Term]]:
+        """Yield what a session expects as far as it reads, part after part."""
+        for part, term in checked_parts(step.pattern, half.values, step.readings):
+            yield part, self.ground(term, half.values)
 
 
 class _Found(Exception):
@@ -376,21 +392,6 @@ class _Found(Exception):
         """``left`` and ``right`` say what is seen after what happened in ``world``."""
         super().__init__(world, left, right)
         self.world, self.left, self.right = world, left, right
-
-
-def _sealed(term: Term, place: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
-    """Yield the places of a message at which something is opened or verified."""
-    match term:
-        case App("aead" | "pk_encrypt", arguments):
-            yield place
-            yield from _sealed(arguments[-1], (*place, len(arguments) - 1))
-        case App("sign"):
-            yield place
-        case App(function, arguments) if is_data(function):
-            for index, argument in enumerate(arguments):
-                yield from _sealed(argument, (*place, index))
-        case _:
-            pass
 
 
 def _sends(sent: tuple[_Sent, ...]) -> str:
@@ -409,6 +410,7 @@ def probed(system: System, claim: Claim, wanted: Observational) -> Attack | None
     weak = [power for power in claim.powers if isinstance(power, Weak)]
     if any(power.form == "hash" or power.when is not None for power in weak):
         raise Unsupported("a weak hash, or what is weak in some sessions only, to an attacker who sends messages,")
+    refuse_readings(system)
     ring = key_ring(system.protocol.key_families(), system.machines)
     search = _Search(system, claim, wanted, ring, weak=frozenset(power.form for power in weak))
     try:

@@ -40,11 +40,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A last message for a session in a state: what is supplied on the left, and the check that it may pass or not."""
+    """A last message for a session: the state to which it would lead, and what is supplied on the left, as far as read."""
 
     session: str
     state: int
-    expected: Term
     supplied: Term
     values: Mapping[Var, Term]
 

@@ -112,7 +112,10 @@ class Seen:
 
     def _take_apart(self, left: Term, right: Term) -> None:
         if isinstance(left, App) and is_data(left.function):
-            if not isinstance(right, App) or left.function != right.function:
+            if not isinstance(right, App) or (left.function, len(left.arguments)) != (
+                right.function,
+                len(right.arguments),
+            ):
                 raise Different(("a message ", left), ("a message ", right))
             self._add(zip(left.arguments, right.arguments, strict=True), (left, right))
             return

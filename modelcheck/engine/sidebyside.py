@@ -115,7 +115,7 @@ def _numbered(script: Script) -> Script:
         starts=tuple(replace(start, session=labels[start.session]) for start in script.starts),
         moves=tuple(Move(labels[move.session], move.state, changed(move.values)) for move in script.moves),
         last=None if last is None else Delivery(
-            labels[last.session], last.state, last.expected, last.supplied, changed(last.values)),
+            labels[last.session], last.state, last.supplied, changed(last.values)),
         values=tuple(replace(leak, session=labels[leak.session]) for leak in script.values),
         judged=labels.get(script.judged, ""),
     )  # fmt: skip

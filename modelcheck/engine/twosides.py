@@ -14,8 +14,9 @@ from modelcheck.engine.script import Delivery, Leaked, Move, NotExecuted, Script
 from modelcheck.engine.seen import Different, Opening, Pair, Saying, Seen, brief, fillings, fit, ground
 from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import Create, Guard, Pick, Receive, RoleMachine, Send, Step, fixed_values
+from modelcheck.machines.reading import Part, beginnings
 from modelcheck.protocol.model import Family
-from modelcheck.protocol.terms import NAME, Const, Term, Var
+from modelcheck.protocol.terms import MESSAGE, NAME, App, Const, Term, Var
 from modelcheck.protocol.theory import DISHONEST
 
 
@@ -208,7 +209,7 @@ class _Run:
                     side[variable] = Const(value, variable.sort)
             case Pick(value=Var() as variable) if variable in values:
                 session.left[variable] = session.right[variable] = values[variable]
-            case Create():
+            case Create() | Pick(value=Const(), rule="any"):
                 pass
             case Receive() | Pick():
                 raise NotExecuted("a protected channel, or a choice that the script does not make")
@@ -283,21 +284,46 @@ class _Run:
         if self.script.passive:
             raise NotExecuted("the attacker sends nothing")
         session = self.sessions[last.session]
-        if session.state != last.state:
+        target = session.machine.states[last.state]
+        if session.state != target.parent or not isinstance(target.step, Receive):
             raise NotExecuted(f"{last.session} does not wait for that")
         supplied = self._ground(last.supplied, last.values)
         seen = self._look()
         for message in fillings(supplied, seen):
             for other in seen.beside(message):
-                fits = [
-                    fit(self._ground(last.expected, values), delivered, {}) is not None
-                    for values, delivered in ((session.left, message), (session.right, other))
-                ]
-                if fits[0] != fits[1]:
-                    role = session.machine.role.name
-                    ours, theirs = (f"{role} finds what it checks" if ok else f"{role} does not" for ok in fits)
-                    raise Different((ours,), (theirs,))
+                sides = ((session.left, message), (session.right, other))
+                (ours, said), (theirs, other_said) = (
+                    self._outcome(session.machine.role.name, target.step, *side) for side in sides
+                )
+                if ours != theirs:
+                    raise Different(said, other_said)
         raise NotExecuted("the last message makes no difference")
+
+    def _outcome(
+        self, role: str, step: Receive, values: Mapping[Var, Term], message: Term
+    ) -> tuple[int | str | None, Saying]:
+        """Return what is seen of a session that gets a message, and how to say it.
+
+        That is the number of the check that fails, or the statement by which it looks like others; None if none fails.
+        """
+        for number, (part, pattern) in enumerate(beginnings(step.pattern, values, step.readings)):
+            if fit(self._ground(pattern, values), message, {}) is None:
+                return part.alike or number, (f"{role} ", *_failure(part, self._ground(part.term, values)))
+        return None, (f"{role} finds what it checks",)
+
+
+def _failure(part: Part, expected: Term) -> Saying:
+    """Return what a role does when a check fails."""
+    where = f" in {part.message}" if part.message else ""
+    match expected:
+        case App("aead" | "pk_encrypt", (key, *_)):
+            return "cannot decrypt with ", key, f" what it finds{where}"
+        case App("sign", (key, *_)):
+            return "finds no signature that verifies with ", App("pk", (key,)), where
+        case App(function) if function.startswith(MESSAGE):
+            return (f"finds no {part.message}",)
+        case _:
+            return "finds another value than ", expected, where
 
 
 def _compared(way: Sequence[Step]) -> dict[Var, Term]:

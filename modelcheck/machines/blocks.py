@@ -8,6 +8,7 @@ sends M" takes away exactly that send (docs/explanation/semantics.md).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 
 from modelcheck.machines.machine import Recall, Receive, RoleMachine, Send, Step
 
@@ -20,6 +21,11 @@ class Block:
     start: int
     end: int
     steps: tuple[Step, ...]
+
+    def states(self) -> tuple[int, ...]:
+        """Return the states that the steps lead to, in order."""
+        passed = takewhile(lambda state: state.index != self.start, self.machine.lineage(self.end))
+        return tuple(state.index for state in passed)[::-1]
 
 
 def is_cut(machine: RoleMachine, index: int) -> bool:

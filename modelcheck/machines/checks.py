@@ -1,22 +1,25 @@
-"""What a role checks in what it receives, in the order in which it does, and where it can fail.
-
-A message is read as it is written, outer parts before inner ones; what needs a later part to be opened comes after it.
-"""
+"""What a role checks in what it receives, in the order in which it does, and where it can fail."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from modelcheck.machines.machine import Guard, Pick, Recall, Receive, RoleMachine
-from modelcheck.protocol.terms import MESSAGE, App, Term, Var
+from modelcheck.machines.reading import TAKEN, parts
+from modelcheck.protocol.model import Place, Reading
+from modelcheck.protocol.terms import App, Term, Var
 from modelcheck.protocol.theory import is_data
 
 Kind: TypeAlias = Literal["format", "decryption", "decapsulation", "signature", "mac", "value"]
-TAKEN = frozenset({"g", "pk", "oprf_blind", "oprf_evaluate"})
-"""Functions whose values a role takes as they are where it does not know them yet."""
-_CHECKED: dict[str, Kind] = {"kem_ct": "decapsulation", "sign": "signature", "hmac": "mac"}
+_CHECKED: dict[str, Kind] = {
+    "aead": "decryption",
+    "pk_encrypt": "decryption",
+    "kem_ct": "decapsulation",
+    "sign": "signature",
+    "hmac": "mac",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,109 +56,47 @@ def failures(machine: RoleMachine) -> tuple[Failure, ...]:
         # What is compared right after receiving a message may be what tells branches apart.
         undecided[state.index] = others and isinstance(step, Receive | Guard)
         match step:
-            case Receive(pattern):
+            case Receive(pattern, readings=readings):
                 bound = machine.states[start].bound
-                found += [Failure(start, state.index, check, others) for check in checks(pattern, bound)]
+                found += [Failure(start, state.index, check, others) for check in checks(pattern, bound, readings)]
             case Guard() | Recall() | Pick(rule="member" | "best"):
                 found.append(Failure(start, state.index, None, others))
     return tuple(found)
 
 
-def checks(pattern: Term, bound: Iterable[Var]) -> Iterator[Check]:
+def checks(pattern: Term, bound: Iterable[Var], readings: Collection[Reading] = ()) -> Iterator[Check]:
     """Yield the checks of a receiver whose variables ``bound`` have a value; parts that it cannot check are skipped."""
-    reader = _Reader(set(bound))
-    yield from reader.read(pattern, "")
-    yield from reader.read_later()
-
-
-class _Reader:
-    """Reads one message."""
-
-    def __init__(self, seen: set[Var]) -> None:
-        self.seen = seen
-        self.later: list[tuple[Term, str]] = []
-        """Parts that need more than is known, each with the message around it."""
-
-    def read(self, term: Term, message: str) -> Iterator[Check]:
-        """Yield the checks of a part, as far as they can be made now."""
+    seen = set(bound)
+    opaque: list[Place] = []
+    for part in parts(pattern, bound, readings):
+        term = part.term
+        if any(part.place[: len(closed)] == closed for closed in opaque):
+            continue
+        new = not seen.issuperset(term.variables)
         match term:
-            case App(function, arguments) if is_data(function):
-                if function != "tuple":
-                    message = function.removeprefix(MESSAGE)
-                    yield Check("format", term, message)
-                for index in reading_order(arguments, self.seen):
-                    yield from self.read(arguments[index], message)
-            case App(function, _) if function not in TAKEN and not self._whole(term) and not self._opens(term):
-                self.later.append((term, message))
-            case _:
-                yield from self._check(term, message)
-
-    def read_later(self) -> Iterator[Check]:
-        """Yield the checks for which other parts have brought what they need; what is opaque to the role stays unchecked."""
-        while self.later:
-            ready = [part for part in self.later if self._whole(part[0]) or self._opens(part[0])]
-            ready += [part for part in self.later if self._touches(part[0])]
-            if not ready:
-                return
-            self.later.remove(ready[0])
-            yield from self._check(*ready[0])
-
-    def _check(self, term: Term, message: str) -> Iterator[Check]:
-        """Yield the check of a part, and those of what it brings to light."""
-        new = not self._whole(term)
-        match term:
-            case App("aead" | "pk_encrypt", (*outside, content)):
-                self._learn(*outside)
-                yield Check("decryption", term, message)
-                yield from self.read(content, message)
-            case App("sign", (key, content)) if new:
-                self._learn(key)
-                yield Check("signature", term, message)
-                yield from self.read(content, message)
+            case App(function, _) if is_data(function):
+                yield Check("format", term, part.message)
+            case App("aead" | "pk_encrypt" | "sign" | "kem_ct" as function, (*outside, content)) if new:
+                if not _opens(term, seen):
+                    opaque.append(part.place)
+                    continue
+                yield Check(_CHECKED[function], term, part.message)
+                learned = (*outside, content) if function == "kem_ct" else outside
+                seen.update(variable for one in learned for variable in one.variables)
             case App(function, _) if function not in TAKEN:
-                self._learn(term)
-                yield Check(_CHECKED.get(function, "value"), term, message)
+                if new and seen.isdisjoint(term.variables):
+                    continue
+                yield Check(_CHECKED.get(function, "value"), term, part.message)
+                seen.update(term.variables)
             case _:
-                self._learn(term)
+                seen.update(term.variables)
                 if not new:
-                    yield Check("value", term, message)
-
-    def _learn(self, *terms: Term) -> None:
-        self.seen.update(variable for term in terms for variable in term.variables)
-
-    def _whole(self, term: Term) -> bool:
-        """Return whether the role knows everything in a part."""
-        return self.seen.issuperset(term.variables)
-
-    def _touches(self, term: Term) -> bool:
-        """Return whether the role knows anything in a part."""
-        return not self.seen.isdisjoint(term.variables)
-
-    def _opens(self, term: Term) -> bool:
-        """Return whether the role knows something of the key of a part, which has to agree with that."""
-        keys = term.arguments[:1] if isinstance(term, App) and term.function == "kem_ct" else needed(term)[:1]
-        return any(not key.variables or self._touches(key) for key in keys)
+                    yield Check("value", term, part.message)
 
 
-def reading_order(parts: tuple[Term, ...], seen: Iterable[Var]) -> list[int]:
-    """Return the order in which the parts of a message are read: what needs a later part to be opened comes last."""
-    known, first, last = set(seen), [], []
-    for index, part in enumerate(parts):
-        rest = {variable for other in parts[index + 1 :] for variable in other.variables}
-        if any(variable in rest and variable not in known for need in needed(part) for variable in need.variables):
-            last.append(index)
-        else:
-            first.append(index)
-            known.update(part.variables)
-    return first + last
-
-
-def needed(term: Term) -> tuple[Term, ...]:
-    """Return what a role needs to open a part of a message."""
-    match term:
-        case App("aead", (key, nonce, associated, _)):
-            return key, nonce, associated
-        case App("pk_encrypt", (key, _)):
-            return (key,)
-        case _:
-            return ()
+def _opens(term: App, seen: set[Var]) -> bool:
+    """Return whether the role knows something of the key of a part, which has to agree with that, or of what it proves."""
+    if term.function == "sign":
+        return not seen.isdisjoint(term.variables)
+    key = term.arguments[0]
+    return not key.variables or not seen.isdisjoint(key.variables)

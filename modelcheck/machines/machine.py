@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import networkx
 
 from modelcheck.machines.view import View
-from modelcheck.protocol.model import Channel, Role
+from modelcheck.protocol.model import Channel, Reading, Role
 from modelcheck.protocol.terms import Term, Var
 from modelcheck.source import Span
 
@@ -55,6 +55,7 @@ class Receive:
     channel: Channel
     sender: str
     span: Span = field(compare=False)
+    readings: tuple[Reading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,8 @@ class _Walk:
 
     def receive(self, event: Sent) -> None:
         pattern, late = self.view.receive(self.term(event.term), tuple(map(self.term, event.sealed)))
-        self.add(Receive(pattern, event.names, event.channel, self.prefix + event.sender, event.span))
+        sender = self.prefix + event.sender
+        self.add(Receive(pattern, event.names, event.channel, sender, event.span, event.readings))
         self.compare(late, event.span)
         self.restrict(event.span)
 

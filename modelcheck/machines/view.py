@@ -132,7 +132,7 @@ class View:
 
     def _absorb(self, honest: Term, sealed: frozenset[Term], mapping: dict[Var, Term]) -> Term:
         """Return the role's view of a received part, learning what it can."""
-        own = self._composed_now(honest, mapping)
+        own = None if _holds_sealed(honest, sealed) else self._composed_now(honest, mapping)
         if own is not None:
             return own
         match honest:
@@ -171,7 +171,7 @@ class View:
 
     def _tie(self, honest: Term, own: Term, sealed: frozenset[Term], mapping: dict[Var, Term]) -> None:
         """Relate a part the role has in its hands to the honest term: compare, open, verify, or keep for later."""
-        known = self._composed_now(honest, mapping)
+        known = None if _holds_sealed(honest, sealed) else self._composed_now(honest, mapping)
         if known is not None:
             self._unify(own, known, mapping)
             return
@@ -360,6 +360,15 @@ class View:
                 if self.compose(need) is None:
                     return self.missing(need)
         return honest
+
+
+def _holds_sealed(honest: Term, sealed: frozenset[Term]) -> bool:
+    """Return whether ``honest`` is, or has among its public parts, what stays closed here: no comparison opens it either."""
+    if honest in sealed:
+        return True
+    return (
+        isinstance(honest, App) and is_data(honest.function) and any(_holds_sealed(p, sealed) for p in honest.arguments)
+    )
 
 
 def _matching(honest: Term) -> Iterator[tuple[Opening, dict[Var, Term]]]:

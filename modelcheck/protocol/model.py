@@ -95,6 +95,20 @@ class Chosen:
     span: Span = field(compare=False)
 
 
+Place: TypeAlias = tuple[int, ...]
+"""A part of a term: the positions of the arguments that lead to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a role checks a part of what it receives: ``first`` or ``last``, or so that failures there look ``alike``."""
+
+    kind: Literal["first", "last", "alike"]
+    place: Place
+    words: str
+    """The statement of the flow that says so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """One role sends to another; ``names`` are the messages and bare data in it, as claims may name them."""
@@ -107,6 +121,8 @@ class Sent:
     span: Span = field(compare=False)
     sealed: tuple[Term, ...] = ()
     """Terms that the receiver does not open on this path (the branch where opening fails)."""
+    readings: tuple[Reading, ...] = ()
+    """What the flow says about how the receiver checks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +201,6 @@ class Path:
     """The values some role keeps on this path, by name, markers included."""
     possible: bool = True
     """Whether picks by honest roles can lead this way; otherwise only a role whose peer is the attacker takes it."""
-    reordered: tuple[str, ...] = ()
-    """The roles that the flow tells to check something first or last."""
     sizes: Mapping[tuple[Term, int], tuple[Size, ...]] = field(default_factory=dict)
     """For each message and position of a field (or :data:`WHOLE`) the sizes that the flow declares."""
 

@@ -29,6 +29,7 @@ from modelcheck.protocol.model import (
     set_choices,
     set_members,
 )
+from modelcheck.protocol.readings import Readings
 from modelcheck.protocol.scope import Scope
 from modelcheck.protocol.terms import App, Const, Key, Term, Var, rebuild, replace, sort_of, subterms
 from modelcheck.protocol.theory import ABSENT, FRESH_SORTS, call, openings, pack
@@ -52,10 +53,11 @@ def unfold(
 ) -> tuple[Path, ...]:  # fmt: skip
     """Return the paths of a flow; findings go to ``scope.found``, each once though several paths show it."""
     kept, ending = _kept_names(statements), _ending_roles(statements)
+    readings = Readings(statements)
     paths: list[Path] = []
     todo: list[tuple[bool, ...]] = [()]
     while todo:
-        walk = _Walk(scope, Decisions(todo.pop()), records, kept, ending)
+        walk = _Walk(scope, Decisions(todo.pop()), records, kept, ending, readings)
         walk.run(statements)
         todo.extend(walk.decisions.alternatives())
         paths.append(walk.path(tuple(ranges)))
@@ -63,6 +65,7 @@ def unfold(
             scope.report(rules.TOO_MANY_PATHS, f"the flow has more than {MOST_PATHS} ways to go", span,
                          "split it: put optional parts into protocols of their own with `continues`")  # fmt: skip
             break
+    readings.report_missing(scope)
     return tuple(paths)
 
 
@@ -119,7 +122,7 @@ class _Walk(Evaluator):
 
     def __init__(
         self, scope: Scope, decisions: Decisions, records: dict[str, Stored], kept: frozenset[str],
-        ending: frozenset[str],
+        ending: frozenset[str], readings: Readings,
     ) -> None:  # fmt: skip
         super().__init__(scope, kept)
         self.decisions = decisions
@@ -130,7 +133,7 @@ class _Walk(Evaluator):
         self.recalled: set[str] = set()
         self.bound_at: dict[str, Span] = {}
         self.ending = ending
-        self.reordered: list[str] = []
+        self.readings = readings
 
     # -------------------------------------------------------------------------------- statements
 
@@ -149,9 +152,8 @@ class _Walk(Evaluator):
                     self.act(statement)
             case tree.Checks():
                 self.checks(statement)
-            case tree.CheckOrder(role):
-                if self.role(role):
-                    self.reordered.append(role.text)
+            case tree.CheckOrder(role) | tree.FailsAlike(role):
+                self.role(role)
             case tree.Accepts(role, span) | tree.Stops(role, span):
                 if self.role(role):
                     point = "accepts" if isinstance(statement, tree.Accepts) else "stops"
@@ -409,8 +411,10 @@ class _Walk(Evaluator):
         channels = {tree.Arrow.PUBLIC: "public", tree.Arrow.AUTHENTIC: "authentic",
                     tree.Arrow.SECRET: "secret", tree.Arrow.SECURE: "secure"}  # fmt: skip
         channel = channels[send.arrow]
-        event = Sent(send.sender.text, send.receiver.text, channel, term, tuple(dict.fromkeys(names)), span)  # type: ignore[arg-type]
-        self.events.append(event)
+        readings = self.readings.of(send.receiver.text, term, self.messages)
+        self.events.append(Sent(
+            send.sender.text, send.receiver.text, channel, term, tuple(dict.fromkeys(names)), span,  # type: ignore[arg-type]
+            readings=readings))  # fmt: skip
 
     def named_message(self, message: tree.Message, send: tree.Send, names: list[str]) -> Term:
         record = self.message(message, send.sender.text, send.receiver.text)
@@ -488,7 +492,6 @@ class _Walk(Evaluator):
             tuple((who, {part: put(t) for part, t in mapping.items()}) for who, mapping in self.unchecked),
             {name: put(v) for name, v in self.values.items() if name in self.kept},
             all(map(self.possible, self.events)),
-            tuple(self.reordered),
             {(put(message), position): size for (message, position), size in self.sizes.items()},
         )  # fmt: skip
 

@@ -115,7 +115,10 @@ def decision(one: tree.Decision) -> str:
             assert_never(one)
 
 
-Act = tree.Creates | tree.Renews | tree.Picks | tree.PicksIn | tree.Keeps | tree.Recalls | tree.Checks | tree.CheckOrder
+Act = (
+    tree.Creates | tree.Renews | tree.Picks | tree.PicksIn | tree.Keeps | tree.Recalls | tree.Checks | tree.CheckOrder
+    | tree.FailsAlike
+)  # fmt: skip
 
 
 def act(one: Act) -> tuple[str, str]:
@@ -137,6 +140,8 @@ def act(one: Act) -> tuple[str, str]:
             return "checks", condition(what) + (f" when {condition(when)}" if when else "")
         case tree.CheckOrder(target=target, order=order):
             return "checks", f"{target.text} {order}"
+        case tree.FailsAlike(names=names):
+            return "fails alike", f"on {_names(names)}" if names else ""
         case _:
             assert_never(one)
 

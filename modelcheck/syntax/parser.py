@@ -220,6 +220,9 @@ class _Build(Transformer_NonRecursive[Token, Any]):
     def check_order(self, meta: Meta, c: list[Any]) -> tree.CheckOrder:
         return tree.CheckOrder(c[0], c[1], cast("Any", str(c[2])), self.span(meta))
 
+    def fails_alike(self, meta: Meta, c: list[Any]) -> tree.FailsAlike:
+        return tree.FailsAlike(c[0], tuple(c[1:]), self.span(meta))
+
     def accepts(self, meta: Meta, c: list[Any]) -> tree.Accepts:
         return tree.Accepts(c[0], self.span(meta))
 

@@ -382,8 +382,17 @@ class Checks:
 
 
 @dataclass(frozen=True, slots=True)
+class FailsAlike:
+    """Failures of a role look alike: those on some parts of what it receives, or all (no names)."""
+
+    role: Name
+    names: tuple[Name, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class CheckOrder:
-    """A role checks a field first or last."""
+    """A role checks a message or a field first or last."""
 
     role: Name
     target: Name
@@ -478,7 +487,7 @@ class Alt:
 
 
 Statement: TypeAlias = (
-    Send | Forward | Creates | Renews | Picks | PicksIn | Keeps | Recalls | Checks | CheckOrder | Accepts | Stops
+    Send | Forward | Creates | Renews | Picks | PicksIn | Keeps | Recalls | Checks | CheckOrder | FailsAlike | Accepts | Stops
     | Let | Stage | Restart | Alt
 )  # fmt: skip
 

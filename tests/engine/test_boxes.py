@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from modelcheck.engine import boxes
 from modelcheck.engine.boxes import START, Budget, BudgetExceeded, Record, matches, solve
 from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Program
+from modelcheck.engine.relation import REGROUPED
 from tests.engine.small_programs import least_model, points, programs, solutions, values
 
 Drawn = tuple[Program, dict[int, tuple[Box, ...]]]
@@ -74,14 +75,17 @@ def test_an_eager_computation_reaches_a_goal_exactly_if_a_complete_one_does(draw
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_many_boxes_are_as_few_as_few(seed: int) -> None:
-    """A relation that is grouped anew holds the points that were added, and no box inside another."""
+@pytest.mark.parametrize(("columns", "values_each"), [(3, 8), (5, 4)])
+def test_many_boxes_are_as_few_as_few(seed: int, columns: int, values_each: int) -> None:
+    """A relation that is grouped anew, by one column or several, holds the points that were added, and no box inside another."""
     random = Random(seed)
-    columns = (0xFF, 0xFF, 0xFF)
-    added = [tuple(1 << random.randrange(8) | 1 << random.randrange(8) for _ in columns) for _ in range(150)]
-    found = solve(Program((columns,), facts(*added)), budget=Budget(10**6)).relations[0]
+    full = ((1 << values_each) - 1,) * columns
+    added = [
+        tuple(1 << random.randrange(values_each) | 1 << random.randrange(values_each) for _ in full) for _ in range(200)
+    ]
+    found = solve(Program((full,), facts(*added)), budget=Budget(10**6)).relations[0]
     assert points({0: found}) == points({0: tuple(added)})
-    assert len(found) > boxes.REGROUPED
+    assert len(found) > REGROUPED
     for one, other in itertools.permutations(found, 2):
         assert any(mine & ~theirs for mine, theirs in zip(one, other, strict=True))
 

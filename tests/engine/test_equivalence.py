@@ -111,11 +111,51 @@ def test_the_order_of_checks_matters() -> None:
     assert "Client, receiving Flight" in late.conclusion
 
 
-def test_an_order_of_checks_that_is_stated_is_not_ignored() -> None:
-    text = ESNI.format(bound="(r, g^x)", flight="nonce: nonce, name: server, sig: sign(signing(server), transcript)")
-    late = text.replace("  Client accepts\n", "  Client checks Flight.nonce last\n  Client accepts\n")
-    assert isinstance(verdict(text), Holds)
-    assert verdict(late) == NotSupported("an order of checks other than the order in which messages are written")
+NAMED = ESNI.format(bound="(r, g^x)", flight="nonce: nonce, name: server, sig: sign(signing(server), transcript)")
+
+
+def stated(*statements: str, despite: str = "") -> Verdict:
+    """The verdict where the client also says how it checks."""
+    said = "".join(f"  Client {one}\n" for one in statements)
+    return verdict(NAMED.replace("  Client accepts\n", f"{said}  Client accepts\n").rstrip() + despite)
+
+
+def test_a_flow_may_state_another_order_of_checks() -> None:
+    assert isinstance(stated(), Holds)
+    late = stated("checks Flight.nonce last")
+    assert isinstance(late, Attack)
+    assert late.steps[-1].text == "Client finds no signature that verifies with pk(signing(B1)) in Flight"
+    assert late.steps[-1].right == "Client finds another value than B2 in Flight"
+    assert isinstance(stated("checks Flight.name last"), Holds)
+
+
+def test_failures_that_look_alike_tell_nothing() -> None:
+    """A certificate for a name that is tried fails by its signature on one side, by its name on the other."""
+    late = "checks Flight.nonce last"
+    assert isinstance(stated(late, "fails alike on Flight.name, Flight.sig"), Holds)
+    assert isinstance(stated(late, "fails alike on Flight.name, Flight.nonce"), Attack)
+    assert isinstance(stated(late, "fails alike"), Holds)
+
+
+def test_who_can_sign_gets_past_checks_that_fail_alike() -> None:
+    """With a good signature over what it sent itself the attacker gets as far as the nonce, which fails differently."""
+    alike = ("checks Flight.nonce last", "fails alike on Flight.name, Flight.sig")
+    assert isinstance(stated(*alike, despite=" despite leak of signing"), Attack)
+    assert isinstance(stated("checks Flight.nonce last", "fails alike", despite=" despite leak of signing"), Holds)
+
+
+def test_a_comparison_after_a_message_whose_failures_look_alike_is_refused() -> None:
+    text = NAMED.replace("  Client accepts\n", "  Client fails alike\n  Client checks x != nonce\n  Client accepts\n")
+    text = text.replace("x: Exponent, nonce: Nonce", "x: Exponent, nonce: Nonce, other: Nonce").replace(
+        "x != nonce", "other != nonce"
+    )
+    assert isinstance(verdict(text), NotSupported)
+    assert isinstance(verdict(text.replace("fails alike\n", "fails alike on Flight\n")), Holds)
+
+
+def test_an_engine_that_took_all_failures_for_one_would_miss_the_reaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observations, "_told_apart", lambda checked: [term for _, term in checked][-1:])
+    assert isinstance(stated("checks Flight.nonce last"), Holds)
 
 
 @pytest.mark.parametrize("power", ["leak of esni(front)", "leak of esni", "dishonest front"])
@@ -281,7 +321,7 @@ def test_without_first_checks_the_reaction_of_the_client_would_be_missed(monkeyp
     late = "server, nonce, sign(signing(server), transcript)"
     assert isinstance(esni(flight=late), Attack)
     whole = observations.checked_parts
-    monkeypatch.setattr(observations, "checked_parts", lambda pattern, bound: list(whole(pattern, bound))[-1:])
+    monkeypatch.setattr(observations, "checked_parts", lambda *given: list(whole(*given))[-1:])
     assert isinstance(esni(flight=late), Holds)
 
 

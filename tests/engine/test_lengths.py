@@ -79,6 +79,74 @@ def test_swapping_the_sides_keeps_the_verdict() -> None:
         assert type(results(text)["p.c"].verdict) is type(results(swapped)["p.c"].verdict)
 
 
+PICKED = """\
+protocol p
+  role Client given server
+  role Server is server
+  values Mode = long, short
+flow
+  Client creates n: Nonce, k: SymmetricKey, noise: Opaque
+  Client picks mode: Mode
+  Client -> Server: Hello {{ random: n [32 bytes], box: encrypt(k, Inner {{ {content} }}) {outside} }}
+  Client accepts
+  Server accepts
+claims
+  c: mode indistinguishable among {{ {sides} }} at Client by length{more}
+"""
+
+
+def picked(content: str, outside: str = "", sides: str = "long, short", more: str = "") -> Verdict:
+    return results(PICKED.format(content=content, outside=outside, sides=sides, more=more), Options())["p.c"].verdict
+
+
+@pytest.mark.parametrize(
+    ("content", "outside", "hidden"),
+    [
+        ('x: "aaaa" when mode = long else "aa"', "", False),
+        ('x: "aaaa" when mode = long else "bbbb"', "", True),
+        ('x: "aaaa" [8 bytes] when mode = long else "aa"', "", True),
+        ('x: "aaaa" [4 bytes] when mode = long else "aa"', "", True),
+        # A text that is longer than it is said to be is not cut.
+        ('x: "aaaa" [3 bytes] when mode = long else "aa"', "", False),
+        ('x: "aaaa" [8 bytes] when mode = long', "", False),
+        ('x: "aaaa" when mode = long else "aa"', "[padded to 32 bytes]", False),
+        ("x: n [8 bytes] when mode = long else noise", "", True),
+        ("x: n when mode = long else noise", "", False),
+        ("x: server when mode = long else server", "", True),
+        ("x: server when mode = long else n", "", False),
+        ("x: mode", "", True),
+    ],
+)
+def test_lengths_of_picks(content: str, outside: str, hidden: bool) -> None:
+    found = picked(content, outside)
+    assert isinstance(found, Holds if hidden else Attack)
+    assert type(picked(content, outside, "short, long")) is type(found)
+    assert isinstance(picked(content, outside, "long, long"), Holds)
+
+
+def test_a_difference_between_picks_is_told() -> None:
+    found = picked('x: "aaaa" [8 bytes] when mode = long', "[64 bytes]")
+    assert isinstance(found, Holds)
+    found = picked('x: "aaaa" [8 bytes] when mode = long')
+    assert isinstance(found, Attack)
+    (step,) = found.steps
+    counts = [int(re.findall(r"has (\d+) bytes", text)[0]) for text in (step.text, step.right)]
+    assert counts[0] - counts[1] == 8
+    assert found.conclusion == f"so the two sides of `mode` are told apart by {counts[0]} and {counts[1]} bytes"
+
+
+def test_what_is_not_covered_about_picks_says_so() -> None:
+    found = picked('x: "aaaa"', more=" with mode up to 4 bytes")
+    assert isinstance(found, NotSupported)
+    assert found.construct == "a bound on the length of `mode`, which is picked,"
+    text = PICKED.format(content='x: "aaaa"', outside="", sides="long, short", more="")
+    more = text.replace(
+        "  Client accepts\n", "  opt when mode = long\n    Client -> Server: More { n }\n  end\n  Client accepts\n", 1
+    )
+    found = results(more, Options())["p.c"].verdict
+    assert found == NotSupported("lengths where `mode` changes which messages and fields there are,")
+
+
 def test_what_is_not_covered_says_so() -> None:
     assert verdict("server", more=" despite leak of enc") == NotSupported(
         "an attacker or a premise in a claim about lengths"

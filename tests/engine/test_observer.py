@@ -100,6 +100,12 @@ def test_one_more_message_is_seen() -> None:
     assert [step.text for step in found.steps[:-1]] == ["Client to Server: Hello", "Server to Client: Reply"]
 
 
+def test_one_more_field_is_seen() -> None:
+    found = verdict(SEALED, branches("k", 'k, "more"'))
+    assert isinstance(found, Attack)
+    assert found.steps[-1].text.startswith("a message `Reply")
+
+
 def test_what_can_be_guessed_is_seen() -> None:
     """Encryption here hides what is in it only if something in it is fresh."""
     assert isinstance(verdict('x: pk_encrypt(pk(enc(server)), "hello") when mode = real else noise'), Attack)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from itertools import combinations_with_replacement
 from random import Random
 
 import pytest
 
 from modelcheck.engine.comparable import picked_alike
-from modelcheck.options import Options
 from modelcheck.pipeline import ClaimTask, check_claim
 from modelcheck.protocol.model import Observational
 from modelcheck.verdict import Attack, Holds, PossibleDifference
+from tests.laws import judged
 from tests.laws.explicit import start
+from tests.laws.judged import OPTIONS
 from tests.laws.two_worlds import Comparison, Different, Twins
 from tests.support import only_claim
 
-OPTIONS = Options(audit=False, vacuity=False)
 OTHERS = [("Alice", ("A", "B")), ("Alice", ("A", "i")), ("Bob", ("B",)), ("Bob", ("A",))]
 VALUES = {"Vote": ("yes", "no", "none"), "Mood": ("good", "bad")}
 HEAD = """\
@@ -98,14 +97,7 @@ def test_no_pick_that_is_told_apart_is_called_hidden() -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_swapping_the_sides_keeps_the_verdict(seed: int) -> None:
-    """It does not matter which system is called left."""
-    task = claim_of(seed)
-    if task is None:
-        pytest.skip("no protocol")
-    assert isinstance(task.what.property, Observational)
-    other = replace(task.what, property=replace(task.what.property, sides=("no", "yes")))
-    verdicts = [check_claim(replace(task, what=claim), OPTIONS).verdict for claim in (task.what, other)]
-    assert type(verdicts[0]) is type(verdicts[1])
+    judged.swapping_the_sides_keeps_the_verdict(claim_of(seed))
 
 
 def test_one_value_on_both_sides_is_never_told_apart() -> None:
@@ -117,10 +109,4 @@ def test_one_value_on_both_sides_is_never_told_apart() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_an_attacker_who_sends_sees_what_an_observer_sees(seed: int) -> None:
-    """A stronger attacker never turns a difference into none."""
-    task = claim_of(seed)
-    if task is None:
-        pytest.skip("no protocol")
-    passive = replace(task.what, passive=True)
-    verdicts = [check_claim(replace(task, what=claim), OPTIONS).verdict for claim in (task.what, passive)]
-    assert not (isinstance(verdicts[0], Holds) and not isinstance(verdicts[1], Holds))
+    judged.an_attacker_who_sends_sees_what_an_observer_sees(claim_of(seed))

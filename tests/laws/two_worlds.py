@@ -10,13 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product as combinations
 
-from modelcheck.machines.machine import Create, Guard, Pick, Reach, Receive, Send
+from modelcheck.machines.machine import Create, Guard, Pick, Reach, Receive, RoleMachine, Send
 from modelcheck.protocol.model import Datum, Leak, Weak
 from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, rebuild, replace
 from modelcheck.protocol.theory import FRESH_SORTS, is_data, match, openings, product, recipes
-from tests.laws.explicit import ATTACKER, Session
+from tests.laws.explicit import ATTACKER, Session, start
 
 NAMES = ("A", "B", "C", "D", "i")
+SORTS = {"dec": "EncryptionKey", "sig": "SigningKey", "st": "Exponent"}
+"""The families of long-term keys."""
 Pairs = frozenset[tuple[Term, Term]]
 
 
@@ -72,13 +74,13 @@ class Frames:
                 yield left
             case Key(_, _, arguments) if Const("i", NAME) in arguments:
                 yield left
-            case App("pk", (Key(family, _, _),)) if family in self.published:
+            case App("pk" | "g", (Key(family, _, _),)) if family in self.published:
                 yield left
         for needs, recipe in recipes(left, self.weak):
             for parts in combinations(*map(self.beside, needs)):
                 if recipe is None:
                     assert isinstance(left, App)
-                    yield App(left.function, parts)
+                    yield settled(App(left.function, parts), {})
                     continue
                 found: dict[Var, Term] = {}
                 if all(match(need, part, found) for need, part in zip(recipe.needs, parts, strict=True)):
@@ -158,7 +160,7 @@ class Comparison:
         """The long-term keys that a datum stands for: of the names on both sides, of all names if it says none."""
         said = [{value for side in judged for v, value in side.values if v.name == name} for name in datum.arguments]
         for names in combinations(*(said or [{Const(name, NAME) for name in NAMES}])):
-            yield Key(datum.name, {"dec": "EncryptionKey", "sig": "SigningKey"}[datum.name], names)
+            yield Key(datum.name, SORTS[datum.name], names)
 
     def moves(
         self, left: Session, right: Session, world: Twins, frames: Frames
@@ -211,13 +213,33 @@ class Comparison:
         for chosen in combinations(*(self.leaves(variable.sort, world) for variable in free)):
             moved = at(left, child, tuple(zip(free, chosen, strict=True)))
             for message in frames.beside(ground(moved, pattern)):
-                values: dict[Var, Term] = {}
-                if not match(ground(right, pattern), message, values):
+                values = fitting(ground(right, pattern), message)
+                if values is None:
                     raise Different(f"{left.machine.role.name} receives {ground(moved, pattern)} and not {message}")
                 yield moved, at(right, child, tuple((variable, values[variable]) for variable in free))
 
     def leaves(self, sort: str, world: Twins) -> list[Term]:
         return [Const(value, sort) for value in self.values[sort]] if sort in self.values else leaves(sort, world)
+
+
+def fitting(pattern: Term, message: Term) -> dict[Var, Term] | None:
+    """What the variables of a pattern are in a message, the exponents of shared secrets in either order."""
+    for one in turned(pattern):
+        values: dict[Var, Term] = {}
+        if match(one, message, values):
+            return values
+    return None
+
+
+def turned(term: Term) -> Iterator[Term]:
+    """A term with the exponents of each shared secret that still has variables in one order and in the other."""
+    if not isinstance(term, App) or not term.variables:
+        yield term
+        return
+    for arguments in combinations(*map(turned, term.arguments)):
+        yield App(term.function, arguments)
+        if term.function == "dh":
+            yield App(term.function, arguments[::-1])
 
 
 def ended(session: Session) -> bool:
@@ -243,3 +265,52 @@ def leaves(sort: str, world: Twins) -> list[Term]:
         if isinstance(value, Const) and value.sort == sort
     ]  # fmt: skip
     return list(dict.fromkeys([Const(ATTACKER, sort), *made]))
+
+
+def observed(machines: Mapping[str, RoleMachine], names: tuple[str, str], label: str, pick: str = "") -> list[Term]:
+    """What is read of a run of Alice with Bob under some names, all messages of which go where they are sent.
+
+    ``pick`` is what they pick. A message is taken by the first branch that it fits. The fresh values of dishonest parties are known, too.
+    """
+    sessions = [start(f"{role} {label}", machines[role], own) for role, own in (("Alice", names), ("Bob", names[1:]))]
+    seen: list[Term] = []
+    waiting: list[Term] = []
+    while True:
+        for index, session in enumerate(sessions):
+            moved = next(onwards(session, waiting, seen, pick), None)
+            if moved is not None:
+                sessions[index] = moved
+                break
+        else:
+            assert all(ended(session) for session in sessions)
+            return seen
+
+
+def onwards(session: Session, waiting: list[Term], seen: list[Term], pick: str) -> Iterator[Session]:
+    """The session one step on, if there is one; what it sends waits for the other and is seen."""
+    dishonest = dict(session.values)[session.machine.role.own[0]] is Const("i", NAME)
+    for child in session.machine.children[session.state]:
+        match session.machine.states[child].step:
+            case Send(term=term):
+                waiting.append(ground(session, term))
+                seen.append(waiting[-1])
+                yield at(session, child)
+            case Create(variable):
+                value = Const(f"{variable.name}@{session.label}", variable.sort)
+                seen += [value] if dishonest else []
+                yield at(session, child, ((variable, value),))
+            case Pick(value=Const(value=value)):
+                if value == pick:
+                    yield at(session, child)
+            case Pick(value=Var() as variable):
+                yield at(session, child, ((variable, Const(pick, variable.sort)),))
+            case Receive(pattern=pattern):
+                found: dict[Var, Term] = {}
+                if waiting and match(ground(session, pattern), waiting[-1], found):
+                    waiting.pop()
+                    bound = {variable for variable, _ in session.values}
+                    yield at(session, child, tuple((v, value) for v, value in found.items() if v not in bound))
+            case Reach():
+                yield at(session, child)
+            case step:
+                raise NotImplementedError(step)

@@ -75,9 +75,9 @@ def test_the_proxy_with_branches_is_clean_too(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("form", ["svg", "png", "pdf", "dot", "tex"])
+@pytest.mark.parametrize("form", ["svg", "png", "pdf", "dot", "tikz"])
 def test_the_same_picture_gives_the_same_bytes(kind: Kind, form: str) -> None:
-    signatures = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph", "tex": b"% "}
+    signatures = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph", "tikz": b"% "}
     first, second = (draw(found, found.protocols[0], kind).render(form)  # type: ignore[arg-type]
                      for found in (library(SMALL), library(SMALL)))  # fmt: skip
     assert first == second

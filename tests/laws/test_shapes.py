@@ -1,0 +1,117 @@
+"""Picks on which the form of messages depends, before somebody who reads: explicit runs of both sides decide, too."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from itertools import product
+from random import Random
+
+import pytest
+
+from modelcheck.pipeline import ClaimTask, check_claim
+from modelcheck.verdict import Attack, Holds, PossibleDifference
+from tests.laws import judged
+from tests.laws.judged import OPTIONS
+from tests.laws.two_worlds import Different, Frames, observed
+from tests.support import only_claim
+
+HEAD = """\
+protocol random{seed}
+  role Alice is a given b
+  role Bob is b
+  key dec(Name): EncryptionKey published
+  key sig(Name): SigningKey certified
+  values Mode = real, cover
+flow
+  Alice picks v: Mode
+  Alice creates n: Nonce, m: Nonce, noise: Opaque, more: Opaque
+"""
+CONTENTS = (
+    "noise", "more", "hash(n)", "hash(n, m)", "hash(a, b)", "encrypt(kdf(m), n)", "sign(sig(a), n)", "m",
+    "pk_encrypt(pk(dec(b)), n)", "pk_encrypt(pk(dec(b)), n, m)", 'pk_encrypt(pk(dec(b)), "hello")',
+    "pk_encrypt(pk(dec(b)), m, a)", "pk_encrypt(pk(dec(a)), m)",
+)  # fmt: skip
+
+
+def protocol(seed: int) -> str:
+    """A protocol in which a field has one of two forms, and the answer may depend on whether it can be opened."""
+    random = Random(seed)
+    real, cover = random.sample(CONTENTS, 2)
+    beside = random.choice(["", "", "n, ", "hash(m), ", "noise, ", "a, "])
+    answers = random.choices(["k", "hash(k)", "chaff", '"ok"', "hash(k, b)"], k=2)
+    lines = [HEAD.format(seed=seed)]
+    first = "".join(f"f: {beside}" if beside else "")
+    lines.append(f"  Alice -> Bob: M0 {{ {first}x: {real} when v = real else {cover} }}\n")
+    lines.append("  Bob creates k: Nonce, chaff: Opaque\n")
+    if random.random() < 0.5 and "dec(b)" in real:
+        lines.append(f"  alt Bob opens M0.x\n    Bob -> Alice: M1 {{ {answers[0]} }}\n")
+        lines.append(f"  else\n    Bob -> Alice: M1 as other {{ {answers[1]} }}\n  end\n")
+    else:
+        lines.append(f"  Bob -> Alice: M1 {{ {answers[0]} }}\n")
+    lines.append("  Alice accepts\n  Bob accepts\nclaims\n")
+    lines.append("  c: v indistinguishable among { real, cover } at Alice against a passive attacker\n")
+    return "".join(lines)
+
+
+def claim_of(seed: int) -> ClaimTask | None:
+    """The claim of a random protocol, None if its roles cannot do what it says."""
+    return only_claim(protocol(seed))
+
+
+def told_apart(task: ClaimTask, sides: tuple[str, str] = ("real", "cover")) -> bool:
+    """Whether reading the judged run beside one run of each other kind shows a difference, whichever side is called left."""
+    machines = {machine.role.name: machine for machine in task.library.system(task.owner).machines}
+    others = [
+        term
+        for a, b, pick in product(("A", "B", "i"), ("A", "B", "i"), ("real", "cover"))
+        for term in observed(machines, (a, b), f"{a},{b},{pick}", pick)
+    ]
+    runs = [observed(machines, ("A", "B"), "judged", side) for side in sides]
+    for left, right in (runs, runs[::-1]):
+        try:
+            pairs = [*zip(left, right, strict=True), *((term, term) for term in others)]
+            Frames(frozenset(pairs), frozenset({"dec", "sig"}))
+        except Different:
+            return True
+    return False
+
+
+def test_explicit_runs_decide_alike() -> None:
+    """`holds` only if reading shows nothing, an attack only if it does."""
+    seen: Counter[tuple[str, bool]] = Counter()
+    for seed in range(150):
+        task = claim_of(seed)
+        if task is None:
+            continue
+        verdict = check_claim(task, OPTIONS).verdict
+        assert isinstance(verdict, Attack | Holds | PossibleDifference), protocol(seed)
+        apart = told_apart(task)
+        seen[type(verdict).__name__, apart] += 1
+        assert not (isinstance(verdict, Holds) and apart), protocol(seed)
+        assert not (isinstance(verdict, Attack) and not apart), protocol(seed)
+    assert seen["Attack", True] > 20
+    assert seen["Holds", False] > 20
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_swapping_the_sides_keeps_the_verdict(seed: int) -> None:
+    judged.swapping_the_sides_keeps_the_verdict(claim_of(seed))
+
+
+def test_one_value_on_both_sides_is_never_told_apart() -> None:
+    """Reading shows no difference between a run and itself."""
+    tasks = [task for task in map(claim_of, range(20)) if task is not None]
+    assert tasks
+    assert not any(told_apart(task, ("real", "real")) for task in tasks)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_attacker_who_sends_sees_what_a_reader_sees(seed: int) -> None:
+    """A stronger attacker never turns a difference into none."""
+    task = claim_of(seed)
+    if task is None:
+        pytest.skip("no protocol")
+    active = replace(task.what, passive=False)
+    verdicts = [check_claim(replace(task, what=claim), OPTIONS).verdict for claim in (task.what, active)]
+    assert isinstance(verdicts[1], Attack) or not isinstance(verdicts[0], Attack)
