@@ -191,7 +191,7 @@ def diagram(
 ) -> None:  # fmt: skip
     """Draw the message flow, the role machines or the key schedule of a protocol, or an attack on a claim.
 
-    Text needs nothing else; SVG, PNG, PDF, DOT and TikZ (tex) need `pip install 'modelcheck[pictures]'`.
+    Text needs nothing else; SVG, PNG, PDF, DOT and TikZ need `pip install 'modelcheck[pictures]'`.
 
     \b
     Examples:  modelcheck diagram handshake.flow
@@ -233,8 +233,8 @@ def _form_of(output: Path | None) -> DiagramFormat:
             return "pdf"
         case ".dot" | ".gv":
             return "dot"
-        case ".tex" | ".tikz":
-            return "tex"
+        case ".tex":
+            return "tikz"
         case other:
             raise click.UsageError(f"there is no format for files that end in `{other}`; use --format")
 

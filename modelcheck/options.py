@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 FORMATS: Final = ("text", "concise", "json", "sarif", "junit", "github")
 """How a check can be reported."""
 
-DiagramFormat: TypeAlias = Literal["text", "svg", "png", "pdf", "dot", "tex"]
+DiagramFormat: TypeAlias = Literal["text", "svg", "png", "pdf", "dot", "tikz"]
 """How a diagram can be drawn."""
 
 

@@ -536,7 +536,7 @@ def test_a_diagram_is_text_unless_told_otherwise(run: Run, hello: str) -> None:
     assert run("diagram", hello, "--kind", "keys").out.startswith("hello: key schedule\n")
 
 
-@pytest.mark.parametrize(("ending", "start"), [("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF"), ("dot", b"digraph"), ("gv", b"digraph"), ("tex", b"% Message flow of hello\n\\begingroup"), ("txt", b" ")])  # fmt: skip
+@pytest.mark.parametrize(("ending", "start"), [("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF"), ("dot", b"digraph"), ("gv", b"digraph"), ("tex", b"% Message flow"), ("txt", b" ")])  # fmt: skip
 def test_the_ending_of_the_file_is_the_format(run: Run, hello: str, ending: str, start: bytes) -> None:
     assert run("diagram", hello, "-o", f"out.{ending}") == (0, "", "")
     assert Path(f"out.{ending}").read_bytes().startswith(start)

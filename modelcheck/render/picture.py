@@ -1,4 +1,4 @@
-"""Pictures: a graph in Graphviz's language with its title, and what it looks like as SVG, PNG, PDF or TikZ.
+"""Pictures: a graph in Graphviz's language with its title, and what it looks like as SVG, PNG or PDF.
 
 The `graphviz` package writes the graph, `pygraphviz` lays it out and draws it; both come with the extra `pictures` and
 are imported only when a picture is made.
@@ -6,7 +6,6 @@ are imported only when a picture is made.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -18,10 +17,12 @@ from hashlib import sha256
 from html import escape
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from modelcheck.render.tikz import tikz
+
 if TYPE_CHECKING:
     import graphviz
 
-Format: TypeAlias = Literal["svg", "png", "pdf", "dot", "tex"]
+Format: TypeAlias = Literal["svg", "png", "pdf", "dot", "tikz"]
 
 FONT = "DejaVu Sans Mono,Menlo,Consolas,monospace"
 SIZE = 10
@@ -83,19 +84,13 @@ class Picture:
             return self.source.encode()
         if form == "svg":
             return self.svg().encode()
-        if form == "tex":
-            return self.tikz().encode()
+        if form == "tikz":
+            return tikz(_draw(self.source, self.layout, "svg").decode(), self.title).encode()
         return _draw(self.source, self.layout, form)
 
     def svg(self) -> str:
         """Return the picture as SVG with its title and description, in colours that follow the page's."""
         return _finished(_draw(self.source, self.layout, "svg").decode(), self.title, self.description)
-
-    def tikz(self) -> str:
-        """Return the picture as a ``tikzpicture`` for LaTeX, in the colours of a light page."""
-        from modelcheck.render.tikz import tikz
-
-        return tikz(json.loads(_draw(self.source, self.layout, "json")), self.title)
 
     def _repr_svg_(self) -> str:
         """Return what a notebook shows."""

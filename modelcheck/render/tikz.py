@@ -1,115 +1,123 @@
-"""A picture as TikZ: what Graphviz would draw, at the same places, for a LaTeX document to include.
-
-Graphviz's JSON has each shape as operations: pens and fills are chosen, then polygons, curves, ellipses and texts drawn.
-"""
+"""Pictures for papers: the shapes that Graphviz drew, as a `tikzpicture` of LaTeX."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
-from modelcheck.render.picture import LINE, SIZE
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
-ADVANCE = 6
-"""Width of a character in points, as Graphviz lays texts out: 0.6 of the size of the font."""
-STYLES = {"dashed": "dashed", "dotted": "dotted", "bold": "line width=2bp"}
-ANCHORS = {"l": "base west", "c": "base", "r": "base east"}
-PLAIN = re.compile(r"[^A-Za-z0-9 .,()=+*/\u00a0-\U0010ffff]")
-"""Characters of ASCII that mean something to TeX, to a language's shorthands or to a ligature."""
-FONT = f"\\fontsize{{{SIZE}bp}}{{{LINE}bp}}\\ttfamily\\selectfont"
-HEAD = f"""\\begingroup
-{FONT}\\setbox0\\hbox{{0}}%
-% Characters are scaled to the width of their places, whatever the document's typewriter font is.
-\\pgfmathsetmacro{{\\modelcheckscale}}{{{ADVANCE}bp/\\wd0}}%
-\\begin{{tikzpicture}}[x=1bp, y=1bp, line width=1bp, every node/.style={{
-  inner sep=0pt, outer sep=0pt, scale=\\modelcheckscale, font={FONT}}}]"""
-
-
-@dataclass(slots=True)
-class _Pen:
-    """What shapes are drawn with at the moment."""
-
-    colour: str = "000000"
-    fill: str = "ffffff"
-    style: str = ""
-    strong: bool = False
+_HEAD = """\
+% {title}
+% needs \\usepackage{{tikz}}; a picture that is too wide: \\resizebox{{\\linewidth}}{{!}}{{\\input{{...}}}}
+\\begingroup
+{font}\\setbox0\\hbox{{0}}%
+% letters are scaled to the width that the picture has for them, whatever the document's typewriter font is
+\\pgfmathsetmacro{{\\modelcheckscale}}{{{advance:g}bp/\\wd0}}%
+\\begin{{tikzpicture}}[x=1bp,y=-1bp,line width=1bp,
+  every node/.style={{inner sep=0pt,outer sep=0pt,anchor=base west,scale=\\modelcheckscale,font={font}}}]
+"""
+_FONT, _ADVANCE = r"\fontsize{10bp}{13bp}\ttfamily\selectfont", 6
+"""A font of the size of all texts in pictures, and how wide a letter of that size is there."""
+_SPECIAL = {one: f"\\symbol{{{ord(one)}}}" for one in '\\{}$&#%_^~`"'} | {
+    " ": "~",
+    "\N{NO-BREAK SPACE}": "~",
+    "-": "{-}",
+}
+"""Letters that mean something to LaTeX, or that stand for others together with their like."""
 
 
-def tikz(graph: Mapping[str, Any], title: str) -> str:
-    """Return a graph that Graphviz has laid out, in its JSON, as a ``tikzpicture`` that needs TikZ and nothing else."""
-    objects, edges = graph.get("objects", ()), graph.get("edges", ())
-    groups = [one for one in objects if "nodes" in one]
-    nodes = [one for one in objects if "nodes" not in one]
-    shapes = [line for one in (*groups, *edges, *nodes) for line in _shape(one)]
-    colours = sorted(
-        {colour for line in shapes for colour in re.findall(r"\bmc([0-9a-f]{6})\b", line.partition("{")[0])}
-    )
-    defined = [f"\\definecolor{{mc{colour}}}{{HTML}}{{{colour.upper()}}}" for colour in colours]
-    remark = " ".join(title.split())
-    return "\n".join((f"% {remark}", HEAD, *defined, *shapes, "\\end{tikzpicture}%", "\\endgroup", ""))
+def tikz(svg: str, title: str) -> str:
+    """Return a picture of Graphviz's SVG writer in TikZ: the same places in points, the same colours and lines.
+
+    It needs LaTeX with the package `tikz` and no library of it. Texts are set in the document's typewriter font.
+    """
+    root = ElementTree.fromstring(svg)  # noqa: S314 (Graphviz wrote it)
+    shift = _shift(root)
+    shapes = [shape for element in root.iter() for shape in _drawn(element, shift)]
+    colours = sorted({name for shape in shapes for name in re.findall(r"mc[0-9a-f]{6}", shape)})
+    defined = [f"\\definecolor{{{name}}}{{HTML}}{{{name[2:].upper()}}}" for name in colours]
+    lines = [f"  {line}" for line in (*defined, *shapes)]
+    head = _HEAD.format(title=" ".join(title.split()), font=_FONT, advance=_ADVANCE)
+    return head + "\n".join(lines) + "\n\\end{tikzpicture}%\n\\endgroup\n"
 
 
 def escaped(text: str) -> str:
-    """Return a text for TeX that shows each of its characters, in a typewriter font."""
-    plain = PLAIN.sub(lambda found: f"\\char{ord(found[0])}{{}}", text)
-    return re.sub("[ \u00a0]", r"\\ ", plain)
+    """Return a text as LaTeX typesets it letter by letter; a letter that it may not have is a question mark."""
+    return "".join(_SPECIAL.get(one, one if one.isascii() and one.isprintable() else "?") for one in text)
 
 
-def _shape(one: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines of a shape: its outline, arrow heads, texts."""
-    for part in ("_draw_", "_tdraw_", "_hdraw_", "_ldraw_", "_tldraw_", "_hldraw_"):
-        pen = _Pen()
-        for operation in one.get(part, ()):
-            yield from _operation(operation, pen)
+def _shift(root: Element) -> tuple[float, float]:
+    """Return how far the graph is moved on its page."""
+    for element in root.iter():
+        found = re.search(r"translate\(([-\d.]+)[ ,]([-\d.]+)\)", element.get("transform", ""))
+        if found:
+            return float(found[1]), float(found[2])
+    return 0, 0
 
 
-def _operation(what: Mapping[str, Any], pen: _Pen) -> Iterator[str]:
-    """Yield what an operation draws, or change the pen."""
-    match what["op"]:
-        case "c":
-            pen.colour = what["color"].removeprefix("#")
-        case "C":
-            pen.fill = what["color"].removeprefix("#")
-        case "S":
-            width = re.fullmatch(r"setlinewidth\((.+)\)", what["style"])
-            chosen = f"line width={width[1]}bp" if width else STYLES.get(what["style"], "")
-            pen.style += f", {chosen}" if chosen else ""
-        case "t":
-            pen.strong = bool(what["fontchar"] & 1)
-        case "P" | "p" as letter:
-            yield _path(" -- ".join(map(_place, what["points"])) + " -- cycle", pen, filled=letter == "P")
-        case "L":
-            yield _path(" -- ".join(map(_place, what["points"])), pen)
-        case "B" | "b" as letter:
-            yield _path(_curve(what["points"]), pen, filled=letter == "B")
-        case "E" | "e" as letter:
-            x, y, across, up = what["rect"]
-            around = f"{_place((x, y))} ellipse [x radius={across:g}, y radius={up:g}]"
-            yield _path(around, pen, filled=letter == "E")
-        case "T":
-            text = escaped(what["text"])
-            bold = "\\bfseries " if pen.strong else ""
-            yield f"\\node[text=mc{pen.colour}, anchor={ANCHORS[what['align']]}] at {_place(what['pt'])} {{{bold}{text}}};"
-        case "F":
-            return  # One font for all texts.
-        case other:
-            raise ValueError(f"Graphviz draws with an operation `{other}`")
+def _drawn(element: Element, shift: tuple[float, float]) -> Iterator[str]:
+    """Yield the commands that draw a shape."""
+    match element.tag.rpartition("}")[2]:
+        case "polygon" | "polyline" as shape:
+            points = [_point(point.split(","), shift) for point in element.get("points", "").split()]
+            closed = [*points[:-1], "cycle"] if shape == "polygon" else points
+            yield from _path(element.attrib, " -- ".join(closed))
+        case "path":
+            yield from _path(element.attrib, _curve(element.get("d", ""), shift))
+        case "ellipse":
+            middle = _point((element.attrib["cx"], element.attrib["cy"]), shift)
+            yield from _path(
+                element.attrib, f"{middle} ellipse [x radius={element.get('rx')}bp, y radius={element.get('ry')}bp]"
+            )
+        case "text":
+            yield from _text(element, shift)
+        case _:
+            pass
 
 
-def _path(places: str, pen: _Pen, *, filled: bool = False) -> str:
-    fill = f", fill=mc{pen.fill}" if filled and len(pen.fill) == 6 else ""
-    return f"\\path[draw=mc{pen.colour}{fill}{pen.style}] {places};"
+def _path(attributes: Mapping[str, str], path: str) -> Iterator[str]:
+    options = [
+        f"{option}={_colour(attributes[name])}"
+        for name, option in (("fill", "fill"), ("stroke", "draw"))
+        if attributes.get(name, "none") not in ("none", "transparent")
+    ]
+    if not options:
+        return
+    if "stroke-width" in attributes:
+        options.append(f"line width={attributes['stroke-width']}bp")
+    if "stroke-dasharray" in attributes:
+        pattern = zip(("on", "off"), attributes["stroke-dasharray"].split(","), strict=True)
+        options.append("dash pattern=" + " ".join(f"{word} {length}bp" for word, length in pattern))
+    yield f"\\path[{','.join(options)}] {path};"
 
 
-def _curve(points: Sequence[Sequence[float]]) -> str:
-    """Return a chain of Bezier curves: its start, then two controls and an end for each."""
-    steps = zip(points[1::3], points[2::3], points[3::3], strict=True)
-    return _place(points[0]) + "".join(
-        f" .. controls {_place(one)} and {_place(other)} .. {_place(end)}" for one, other, end in steps
-    )
+def _curve(path: str, shift: tuple[float, float]) -> str:
+    """Return a path of SVG that starts at a point and goes on in cubic curves."""
+    numbers = re.findall(r"-?\d+(?:\.\d+)?", path)
+    points = [_point(pair, shift) for pair in zip(numbers[::2], numbers[1::2], strict=True)]
+    curves = zip(points[1::3], points[2::3], points[3::3], strict=True)
+    return points[0] + "".join(f" .. controls {one} and {other} .. {end}" for one, other, end in curves)
 
 
-def _place(point: Iterable[float]) -> str:
-    return f"({','.join(f'{number:g}' for number in point)})"
+def _text(element: Element, shift: tuple[float, float]) -> Iterator[str]:
+    text = escaped(element.text or "")
+    if not text.strip("~"):
+        return
+    bold = "\\bfseries " if element.get("font-weight") == "bold" else ""
+    anchor = {"middle": ",anchor=base", "end": ",anchor=base east"}.get(element.get("text-anchor", ""), "")
+    place = _point((element.attrib["x"], element.attrib["y"]), shift)
+    yield f"\\node[text={_colour(element.get('fill', '#000000'))}{anchor}] at {place} {{{bold}{text}}};"
+
+
+def _point(pair: tuple[str, str] | list[str], shift: tuple[float, float]) -> str:
+    x, y = (float(one) + move for one, move in zip(pair, shift, strict=True))
+    return f"({x:.2f},{y:.2f})"
+
+
+def _colour(colour: str) -> str:
+    """Return the name of a colour of the picture; `black` and `white` are names of both languages."""
+    return f"mc{colour[1:].lower()}" if colour.startswith("#") else colour

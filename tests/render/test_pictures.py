@@ -6,16 +6,19 @@ from xml.etree import ElementTree
 
 import pytest
 
-from modelcheck.diagram import KINDS, Kind, draw
-from modelcheck.pipeline import Library
+from modelcheck.diagram import KINDS, Kind, draw, draw_attack
+from modelcheck.pipeline import Library, check_claim, open_library, select_claims
 from modelcheck.protocol.model import Protocol
 from modelcheck.render import ladder as ladder_picture
 from modelcheck.render.ladder_rows import ladder
+from modelcheck.render.ladder_text import WIDTH
 from modelcheck.render.picture import DARK, FAINT, INK, PAPER, PENS, SHADE
+from modelcheck.resources import specs_folder
+from modelcheck.verdict import Attack
 from tests.render import drawn
 from tests.render.flows import BRANCHES, one
 from tests.render.test_ladder_text import all_protocols
-from tests.support import SIGNED, library
+from tests.support import FAST, SIGNED, library
 
 SMALL = SIGNED + "  c: secret k at Client despite leak of signing(server) after Client accepts\n"
 PAGE = 1300
@@ -45,6 +48,24 @@ def test_no_picture_has_overlapping_texts_or_lines_through_texts(
     assert drawn.size(svg)[0] <= PAGE
 
 
+@pytest.mark.parametrize(
+    "name", ["classics/private_authentication", "classics/subscriber_identity", "classics/vote", "ech/esni"]
+)
+def test_attacks_that_tell_two_systems_apart_are_clean(name: str) -> None:
+    path = specs_folder() / f"{name}.flow"
+    found = [check_claim(task, FAST) for task in select_claims(open_library([path]), [path])
+             if task.what.expected == "attack"]  # fmt: skip
+    drawings = [draw_attack(one) for one in found if isinstance(one.verdict, Attack) and one.verdict.sides[0]]
+    assert drawings
+    for attack in drawings:
+        svg = attack.picture().svg()
+        assert drawn.overlaps(svg) == []
+        assert drawn.struck(svg) == []
+        assert drawn.size(svg)[0] <= PAGE
+        assert max(map(len, attack.text.splitlines())) <= WIDTH
+        assert "@" not in attack.text
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_proxy_with_branches_is_clean_too(kind: Kind) -> None:
     found = library(BRANCHES)
@@ -54,9 +75,9 @@ def test_the_proxy_with_branches_is_clean_too(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("form", ["svg", "png", "pdf", "dot", "tex"])
+@pytest.mark.parametrize("form", ["svg", "png", "pdf", "dot", "tikz"])
 def test_the_same_picture_gives_the_same_bytes(kind: Kind, form: str) -> None:
-    signatures = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph", "tex": b"% "}
+    signatures = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph", "tikz": b"% "}
     first, second = (draw(found, found.protocols[0], kind).render(form)  # type: ignore[arg-type]
                      for found in (library(SMALL), library(SMALL)))  # fmt: skip
     assert first == second

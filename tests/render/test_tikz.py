@@ -1,4 +1,4 @@
-"""TikZ: every shape and text of a picture at its place, and nothing that TeX could misread."""
+"""Pictures in TikZ: the same shapes and texts as in SVG, and text that LaTeX typesets letter by letter."""
 
 from __future__ import annotations
 
@@ -6,108 +6,98 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
-from modelcheck.diagram import KINDS, draw, draw_attack
-from modelcheck.render.picture import Picture
+from modelcheck.diagram import KINDS, Diagram, draw, draw_attack
 from modelcheck.render.tikz import escaped, tikz
 from tests.render import drawn
 from tests.render.flows import BRANCHES, POLL
-from tests.render.golden_files import FOLDER, golden
-from tests.support import library, results
+from tests.support import SIGNED, library, results
 
-INK, GREY = {"op": "c", "color": "#1f2328"}, {"op": "C", "color": "#eff1f3"}
-GRAPH = {
-    "objects": [
-        {"name": "cluster_0", "nodes": [2], "_draw_": [INK, GREY, {"op": "B", "points": [[0, 0], [0, 5], [5, 9.5], [9, 9]]}]},
-        {"name": "a", "_draw_": [{"op": "S", "style": "setlinewidth(1.3)"}, {"op": "S", "style": "dashed"}, INK, GREY,
-                                 {"op": "P", "points": [[0, 0], [4, 0], [4, 4]]}, {"op": "p", "points": [[1, 1], [2, 2], [3, 1]]}]},
-        {"name": "b", "_draw_": [INK, {"op": "C", "color": "#fffffe00"}, {"op": "E", "rect": [5, 5, 2.5, 2.5]}],
-         "_ldraw_": [{"op": "F", "size": 10.0, "face": "DejaVu Sans Mono"}, INK, {"op": "t", "fontchar": 1},
-                     {"op": "T", "pt": [1.5, 2], "align": "l", "width": 30, "text": "x_1 {%}"}, {"op": "t", "fontchar": 0},
-                     {"op": "T", "pt": [5, 2], "align": "c", "width": 30, "text": "\u00a0g^(x*y)"}]},
+TEXT = SIGNED + "  lost: secret k at Client despite leak of x expect attack\n"
+SVG = '<svg xmlns="http://www.w3.org/2000/svg"><g transform="scale(1 1) rotate(0) translate(4 100)">{}</g></svg>'
+
+
+def body(shape: str) -> str:
+    """What one shape of SVG becomes."""
+    return tikz(SVG.format(shape), "t").splitlines()[-3].strip()
+
+
+@pytest.mark.parametrize(
+    ("shape", "command"),
+    [
+        ('<polygon fill="none" stroke="black" points="0,-2 3,-2 3,0 0,-2"/>',
+         r"\path[draw=black] (4.00,98.00) -- (7.00,98.00) -- (7.00,100.00) -- cycle;"),
+        ('<polyline fill="none" stroke="#626a73" stroke-width="2" points="0,0 1,1"/>',
+         r"\path[draw=mc626a73,line width=2bp] (4.00,100.00) -- (5.00,101.00);"),
+        ('<path fill="none" stroke="#626a73" stroke-dasharray="5,2" d="M0,0C1,1 2,2 3,-3 4,4 5,5 6,6"/>',
+         r"\path[draw=mc626a73,dash pattern=on 5bp off 2bp] (4.00,100.00) .. controls (5.00,101.00) and (6.00,102.00) .. "
+         r"(7.00,97.00) .. controls (8.00,104.00) and (9.00,105.00) .. (10.00,106.00);"),
+        ('<ellipse fill="#eff1f3" stroke="none" cx="1" cy="-1" rx="3" ry="4"/>',
+         r"\path[fill=mceff1f3] (5.00,99.00) ellipse [x radius=3bp, y radius=4bp];"),
+        ('<text text-anchor="middle" x="0" y="0" font-weight="bold" font-size="10.00" fill="#1f2328">a_b</text>',
+         r"\node[text=mc1f2328,anchor=base] at (4.00,100.00) "
+         r"{\bfseries a\symbol{95}b};"),
     ],
-    "edges": [
-        {"tail": 1, "head": 2, "_draw_": [INK, {"op": "L", "points": [[0, 0], [7, 7]]}],
-         "_hdraw_": [{"op": "S", "style": "solid"}, INK, {"op": "C", "color": "#1f2328"}, {"op": "P", "points": [[0, 0], [1, 1], [0, 1]]}]},
-    ],
-}  # fmt: skip
-"""Each operation that Graphviz knows, but for images."""
+)  # fmt: skip
+def test_shapes(shape: str, command: str) -> None:
+    assert body(shape) == command
 
 
-@pytest.fixture(scope="module")
-def pictures() -> dict[str, Picture]:
-    """A picture of each kind, and both kinds of attacks on two sides."""
-    found = library(BRANCHES)
-    attacks = {name: draw_attack(one) for name, one in results(POLL).items()}
-    flows = {str(kind): draw(found, found.protocols[0], kind) for kind in KINDS}
-    return {name: diagram.picture() for name, diagram in {**flows, **attacks}.items()}
+def test_what_is_not_seen_is_not_drawn() -> None:
+    assert body('<polygon fill="none" stroke="transparent" points="0,0 1,1 0,0"/>') == ""
+    assert body('<text x="0" y="0" fill="#000000">\u00a0 </text>') == ""
 
 
-def test_each_operation_of_graphviz_is_drawn_as_it_is_kept() -> None:
-    assert tikz(GRAPH, "Each\noperation") == golden("operations.tex")
+def test_letters_that_mean_something_to_latex_are_written_by_number() -> None:
+    assert escaped(r"\{}$&#%_^~`") == "".join(f"\\symbol{{{ord(one)}}}" for one in r"\{}$&#%_^~`")
+    assert escaped("a -- b\u00a0\u2603") == "a~{-}{-}~b~?"
 
 
-def test_characters_that_mean_something_to_tex_are_given_by_number() -> None:
-    assert escaped("pk(a, b) = c/d.") == r"pk(a,\ b)\ =\ c/d."
-    for character in "\\{}$&#^_~%\"'`<>|-:;!?@[]":
-        assert escaped(character) == f"\\char{ord(character)}{{}}"
-    assert escaped("é→") == "é→"
+def pictures() -> list[tuple[str, Diagram]]:
+    """A picture of each kind of two protocols, an attack, and one that tells two systems apart."""
+    found = [(text, library(text)) for text in (TEXT, BRANCHES)]
+    return [
+        *((f"{index} {kind}", draw(one, one.protocols[0], kind)) for index, (_, one) in enumerate(found) for kind in KINDS),
+        ("attack", draw_attack(results(TEXT)["p.lost"])),
+        ("sides", draw_attack(results(POLL)["poll.active"])),
+    ]  # fmt: skip
 
 
-def test_an_operation_that_is_not_known_is_not_left_out() -> None:
-    with pytest.raises(ValueError, match="operation `I`"):
-        tikz({"objects": [{"_draw_": [{"op": "I"}]}]}, "")
+def test_every_text_and_every_shape_is_there() -> None:
+    for name, picture in pictures():
+        svg, tex = picture.render("svg").decode(), picture.render("tikz").decode()
+        texts = [
+            word.text for word in ElementTree.fromstring(svg).iter(f"{drawn.SVG}text") if (word.text or "").strip()
+        ]
+        assert tex.count(r"\node[") == len(texts) > 0, name
+        for text in texts:
+            assert re.search(rf"\{{(\\bfseries )?{re.escape(escaped(text or ''))}\}};\n", tex), name
+        shapes = [
+            e
+            for tag in ("path", "polygon", "polyline", "ellipse")
+            for e in ElementTree.fromstring(svg).iter(f"{drawn.SVG}{tag}")
+        ]
+        seen = [e for e in shapes if {e.get("fill", "none"), e.get("stroke", "none")} - {"none", "transparent"}]
+        assert tex.count(r"\path[") == len(seen), name
+        assert tex.count("{") == tex.count("}"), name
+        defined = set(re.findall(r"\\definecolor\{(\w+)\}", tex))
+        assert defined == set(re.findall(r"(?:fill|draw|text)=(mc\w+)", tex)), name
+        assert tex == picture.render("tikz").decode()
 
 
-def texts(tex: str) -> list[tuple[str, float, float]]:
-    """The texts of a `tikzpicture` with where each starts."""
-    found = re.findall(r"anchor=(base.*)\] at \((.+),(.+)\) \{(?:\\bfseries )?(.*)\};$", tex, re.MULTILINE)
-    told = []
-    for anchor, x, y, text in found:
-        plain = re.sub(r"\\char(\d+)\{\}", lambda one: chr(int(one[1])), text).replace("\\ ", "\xa0")
-        if plain.strip("\xa0"):
-            told.append((plain, float(x) - {"base west": 0, "base": 3}[anchor] * len(plain), float(y)))
-    return told
-
-
-def test_texts_are_those_of_the_svg_and_as_far_from_each_other(pictures: dict[str, Picture]) -> None:
-    for picture in pictures.values():
-        tex = picture.tikz()
-        assert tex.count("{") == tex.count("}")
-        ours = sorted(texts(tex))
-        theirs = sorted((one.text.replace(" ", "\xa0"), one.left, -one.bottom) for one in drawn.words(picture.svg()))
-        assert [text for text, _, _ in ours] == [text for text, _, _ in theirs]
-        pairs = list(zip(ours, theirs, strict=True))
-        for moved in ([x - u for (_, x, _), (_, u, _) in pairs], [y - v for (_, _, y), (_, _, v) in pairs]):
-            assert max(moved) - min(moved) < 0.5
-
-
-def test_every_colour_is_defined_once(pictures: dict[str, Picture]) -> None:
-    for picture in pictures.values():
-        tex = picture.tikz()
-        defined = re.findall(r"\\definecolor\{(mc\w+)\}", tex)
-        assert len(defined) == len(set(defined))
-        assert set(defined) == set(re.findall(r"=(mc[0-9a-f]{6})\b", tex))
-
-
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex with TikZ")
-def test_latex_takes_every_kind(pictures: dict[str, Picture], tmp_path: Path) -> None:
-    pages = [f"\\noindent {picture.tikz()}\\clearpage" for picture in pictures.values()]
-    size = "\\pdfpageheight=3000bp\\textheight=2800bp\\textwidth=2000bp"
-    text = (
-        f"\\documentclass{{article}}\\usepackage{{tikz}}{size}\\begin{{document}}\n"
-        + "\n".join(pages)
-        + "\\end{document}\n"
-    )
-    (tmp_path / "all.tex").write_text(text, encoding="utf-8")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX on this machine")
+def test_latex_takes_every_picture(tmp_path: Path) -> None:
+    inputs = []
+    for number, (_, picture) in enumerate(pictures()):
+        (tmp_path / f"{number}.tex").write_bytes(picture.render("tikz"))
+        inputs.append(f"\\resizebox{{!}}{{\\textheight}}{{\\input{{{number}.tex}}}}\\newpage")
+    document = ["\\documentclass{article}\\usepackage{tikz}\\begin{document}", *inputs, "\\end{document}"]
+    (tmp_path / "all.tex").write_text("\n".join(document), encoding="ascii")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:]
-    assert f"({len(pages)} pages" in done.stdout.replace("\n", "")
-    assert "Missing character" not in (tmp_path / "all.log").read_text(encoding="latin-1")
-
-
-if __name__ == "__main__":
-    (FOLDER / "operations.tex").write_text(tikz(GRAPH, "Each\noperation"), encoding="utf-8")
