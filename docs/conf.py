@@ -107,14 +107,12 @@ def atlas_pages() -> dict[str, str]:
 
 def family_page(folder: Path, specs: dict[Path, tuple[Protocol, ...]]) -> str:
     """Return the index of a folder of specs: what each is about, and how many of its claims hold."""
-    lines = [f"# {FAMILIES.get(folder.name, folder.name.replace('_', ' ').capitalize())}", "",
-             "| spec | about | hold | attacks |", "|---|---|---|---|"]  # fmt: skip
+    lines = [f"# {FAMILIES.get(folder.name, folder.name.replace('_', ' ').capitalize())}"]
     for path, protocols in specs.items():
         claims = [claim for protocol in protocols for claim in protocol.claims]
         attacks = sum(claim.expected == "attack" for claim in claims)
-        lines.append(
-            f"| [{path.stem}]({path.stem}.md) | {about(path, protocols)} | {len(claims) - attacks} | {attacks} |"
-        )
+        counts = f"{len(claims)} claims: {len(claims) - attacks} hold, {attacks} attacked"
+        lines += ["", f"[{path.stem}]({path.stem}.md) ({counts})", f": {about(path, protocols)}"]
     return "\n".join([*lines, "", ":::{toctree}", ":hidden:", "", *(path.stem for path in specs), ":::"]) + "\n"
 
 
@@ -122,8 +120,9 @@ def spec_page(path: Path, protocols: tuple[Protocol, ...]) -> str:
     """Return the page of a spec: what it is about, and a section for each of its protocols."""
     file = f"../../../specs/{path.parent.name}/{path.name}"
     lines = [f"# {path.stem}", "", about(path, protocols), "", f"{{download}}`{path.name} <{file}>`", ""]
-    if len(protocols) > 1:
-        lines += [":::{contents} Protocols", ":local:", ":depth: 1", ":::", ""]
+    titles = {protocol.name: f": {escaped(protocol.title)}" if protocol.title else "" for protocol in protocols}
+    lines += [f"- {{flow:protocol}}`{name}`{title}" for name, title in titles.items()]
+    lines.append("")
     lines += [f"```{{flow:spec}} {file}", "```"]
     for protocol in protocols:
         lines += ["", f"## {protocol.name}", "", f"```{{flow:protocol}} {protocol.name}", "```"]
@@ -134,7 +133,12 @@ def about(path: Path, protocols: tuple[Protocol, ...]) -> str:
     """Return what a spec is about: the comment that it starts with, or else the title of its first protocol."""
     lines = takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
     text = " ".join(line.lstrip("# ") for line in lines) or f"{protocols[0].title}."
-    return re.sub(r"([\\*_<>|$\[\]])", r"\\\1", text[:1].upper() + text[1:])
+    return escaped(text[:1].upper() + text[1:])
+
+
+def escaped(text: str) -> str:
+    """Return text as Markdown that means just this text; what stands in backquotes stays code."""
+    return re.sub(r"([\\*_<>|$\[\]])", r"\\\1", text)
 
 
 def write_generated(_: Sphinx) -> None:
