@@ -111,7 +111,7 @@ def family_page(folder: Path, specs: dict[Path, tuple[Protocol, ...]]) -> str:
     for path, protocols in specs.items():
         claims = [claim for protocol in protocols for claim in protocol.claims]
         attacks = sum(claim.expected == "attack" for claim in claims)
-        counts = f"{len(claims)} claims: {len(claims) - attacks} hold, {attacks} attacked"
+        counts = f"claims: {len(claims) - attacks} hold, {attacks} attacked"
         lines += ["", f"[{path.stem}]({path.stem}.md) ({counts})", f": {about(path, protocols)}"]
     return "\n".join([*lines, "", ":::{toctree}", ":hidden:", "", *(path.stem for path in specs), ":::"]) + "\n"
 
