@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,8 @@ from modelcheck.diagram import open_spec
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+
+    from modelcheck.protocol.model import Protocol
 
 project = "modelcheck"
 author = "the modelcheck authors"
@@ -77,7 +81,7 @@ FAMILIES = {
 ATLAS = """\
 # Atlas
 
-Every protocol that comes with the program: its specification, message flow, role machines, key schedule, and claims.
+Every spec that comes with the program has a page: its source, message flow, role machines, key schedule, and claims.
 
 The verdicts are those of the program that built these pages, proofs audited and attacks replayed. Each claim comes out
 as its spec expects, or these pages could not have been built.
@@ -91,20 +95,50 @@ PAGES
 
 
 def atlas_pages() -> dict[str, str]:
-    """Return the pages of the atlas by file name: an index, and one page for each family of specs."""
+    """Return the pages of the atlas by file name: an index, and for each folder of specs its index and a page per spec."""
     folders = sorted(path for path in (FOLDER.parent / "specs").iterdir() if path.is_dir())
-    pages = {f"{folder.name}.md": family_page(folder) for folder in folders}
-    return {"index.md": ATLAS.replace("PAGES", "\n".join(name.removesuffix(".md") for name in pages)), **pages}
+    pages = {"index.md": ATLAS.replace("PAGES", "\n".join(f"{folder.name}/index" for folder in folders))}
+    for folder in folders:
+        specs = {path: open_spec(path).protocols for path in sorted(folder.glob("*.flow"))}
+        pages[f"{folder.name}/index.md"] = family_page(folder, specs)
+        pages |= {f"{folder.name}/{path.stem}.md": spec_page(path, protocols) for path, protocols in specs.items()}
+    return pages
 
 
-def family_page(folder: Path) -> str:
-    """Return the page of a folder of specs: a section for each protocol, file after file."""
+def family_page(folder: Path, specs: dict[Path, tuple[Protocol, ...]]) -> str:
+    """Return the index of a folder of specs: what each is about, and how many of its claims hold."""
     lines = [f"# {FAMILIES.get(folder.name, folder.name.replace('_', ' ').capitalize())}"]
-    for path in sorted(folder.glob("*.flow")):
-        lines += ["", f"```{{flow:spec}} ../../specs/{folder.name}/{path.name}", "```"]
-        for protocol in open_spec(path).protocols:
-            lines += ["", f"## {protocol.name}", "", f"```{{flow:protocol}} {protocol.name}", "```"]
+    for path, protocols in specs.items():
+        claims = [claim for protocol in protocols for claim in protocol.claims]
+        attacks = sum(claim.expected == "attack" for claim in claims)
+        counts = f"claims: {len(claims) - attacks} hold, {attacks} attacked"
+        lines += ["", f"[{path.stem}]({path.stem}.md) ({counts})", f": {about(path, protocols)}"]
+    return "\n".join([*lines, "", ":::{toctree}", ":hidden:", "", *(path.stem for path in specs), ":::"]) + "\n"
+
+
+def spec_page(path: Path, protocols: tuple[Protocol, ...]) -> str:
+    """Return the page of a spec: what it is about, and a section for each of its protocols."""
+    file = f"../../../specs/{path.parent.name}/{path.name}"
+    lines = [f"# {path.stem}", "", about(path, protocols), "", f"{{download}}`{path.name} <{file}>`", ""]
+    titles = {protocol.name: f": {escaped(protocol.title)}" if protocol.title else "" for protocol in protocols}
+    lines += [f"- {{flow:protocol}}`{name}`{title}" for name, title in titles.items()]
+    lines.append("")
+    lines += [f"```{{flow:spec}} {file}", "```"]
+    for protocol in protocols:
+        lines += ["", f"## {protocol.name}", "", f"```{{flow:protocol}} {protocol.name}", "```"]
     return "\n".join(lines) + "\n"
+
+
+def about(path: Path, protocols: tuple[Protocol, ...]) -> str:
+    """Return what a spec is about: the comment that it starts with, or else the title of its first protocol."""
+    lines = takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
+    text = " ".join(line.lstrip("# ") for line in lines) or f"{protocols[0].title}."
+    return escaped(text[:1].upper() + text[1:])
+
+
+def escaped(text: str) -> str:
+    """Return text as Markdown that means just this text; what stands in backquotes stays code."""
+    return re.sub(r"([\\*_<>|$\[\]])", r"\\\1", text)
 
 
 def write_generated(_: Sphinx) -> None:
@@ -113,14 +147,14 @@ def write_generated(_: Sphinx) -> None:
     pages = atlas_pages()
     for name, text in pages.items():
         write_if_changed(FOLDER / "atlas" / name, text)
-    for path in (FOLDER / "atlas").glob("*.md"):
-        if path.name not in pages:
+    for path in (FOLDER / "atlas").rglob("*.md"):
+        if path.relative_to(FOLDER / "atlas").as_posix() not in pages:
             path.unlink()
 
 
 def write_if_changed(path: Path, text: str) -> None:
     """Write a page unless its file has that text."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
 
