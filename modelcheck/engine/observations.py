@@ -231,7 +231,7 @@ def _received(
     clauses: ClauseSet, machine: RoleMachine, draft: Draft, step: Receive, bound: set[Var]
 ) -> Iterator[Test]:  # fmt: skip
     pattern = substitute(step.pattern, draft.mapping)
-    words = f"{machine.role.name}, receiving {_listed(step.names)}, finds what it checks"
+    words = f"{machine.role.name}, receiving {_listed(step.names)}, gets past a check"
     before: list[Term] = []
     for cut in _told_apart(checked_parts(pattern, bound, step.readings)):
         part, place = arrival(clauses, machine, cut, step.channel, step.sender)
