@@ -31,7 +31,8 @@ class Run:
     """The claims of some files on their way to verdicts: from the cache as a whole, or one by one."""
 
     files: tuple[Path, ...]
-    pattern: str | None
+    patterns: tuple[str, ...]
+    """Labels of the claims that are asked for, all claims if there are none."""
     options: Options
     jobs: int = 1
     cache: VerdictCache | None = None
@@ -50,10 +51,11 @@ class Run:
 
         request = Request(self.options, self.jobs, self.cache, self.evidence, self.memory)
         prepared = prepare(self.files, request)
-        if self.pattern is not None:
-            every, prepared = prepared, prepared.only(self.pattern)
-            if not prepared.claims:
-                say_unknown_claim(self.pattern, every.claims)
+        if self.patterns:
+            unknown = [pattern for pattern in self.patterns if not prepared.only((pattern,)).claims]
+            for pattern in unknown:
+                say_unknown_claim(pattern, prepared.claims)
+            prepared = prepared.only(() if unknown else self.patterns)
         self.total = len(prepared.claims)
         for result in check_all(prepared, request, running):
             self.notes[result.protocol] = prepared.notes_of(result.protocol)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -61,9 +61,9 @@ class Prepared:
     _sources: dict[Path, Source]
     _library: Library | None = field(default=None, repr=False)
 
-    def only(self, pattern: str) -> Prepared:
-        """Return the claims with a label, or with ``protocol.label``."""
-        wanted = tuple(one for one in self.claims if pattern in (one.claim, f"{one.protocol}.{one.claim}"))
+    def only(self, patterns: Collection[str]) -> Prepared:
+        """Return the claims with one of some labels, or with ``protocol.label``."""
+        wanted = tuple(one for one in self.claims if {one.claim, f"{one.protocol}.{one.claim}"} & set(patterns))
         return replace(self, claims=wanted)
 
     def notes_of(self, protocol: str) -> tuple[str, ...]:

@@ -52,7 +52,8 @@ class Configured(click.Command):
 
 @main.command(cls=Configured)
 @click.argument("paths", nargs=-1, type=PATH)
-@click.option("--claim", metavar="NAME", help="Check only claims of this label, or `protocol.label`.")
+@click.option("--claim", "claims", metavar="NAME", multiple=True,
+              help="Check only claims of this label, or `protocol.label`; may be given several times.")  # fmt: skip
 @click.option("--format", type=click.Choice(FORMATS), default="text", help="How to report.")
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Write the report to a file, and show the text in the terminal; `-` is standard output.")  # fmt: skip
@@ -74,7 +75,7 @@ class Configured(click.Command):
               help="Show sentences, steps and audit figures of every claim.")  # fmt: skip
 @click.pass_context
 def check(
-    context: click.Context, paths: tuple[Path, ...], claim: str | None, format: Literal["text"] | Style,
+    context: click.Context, paths: tuple[Path, ...], claims: tuple[str, ...], format: Literal["text"] | Style,
     output: Path | None, budget: int, sessions: int, timeout: float | None, memory: int | None, audit: bool,
     jobs: str, cache: bool, save_evidence: Path | None, verbose: bool,
 ) -> None:  # fmt: skip
@@ -101,7 +102,7 @@ def check(
     if memory is not None and find_spec("resource") is None:
         raise click.UsageError("--memory: this system does not limit the memory of a process")
     options = Options(budget=budget, audit=audit, timeout=timeout, sessions=sessions)
-    run = Run(files, claim, options, _workers(jobs), _cache() if cache else None, save_evidence, memory)
+    run = Run(files, claims, options, _workers(jobs), _cache() if cache else None, save_evidence, memory)
     complete = report(run, format, None if output == Path("-") else output, verbose=verbose)
     sys.exit(exit_code(run.done) if complete else INTERRUPTED)
 
@@ -306,6 +307,12 @@ def audit(files: tuple[Path, ...]) -> None:
     """Re-check evidence files that `check --save-evidence` wrote, with the solver alone."""
     from modelcheck.pipeline import audit_file
 
+    for path in files:
+        if not path.exists() or path.is_dir():
+            what = f"`{path}` is a folder; name the files in it" if path.exists() else f"there is no file `{path}`"
+            raise click.UsageError(
+                f"{what}. `modelcheck check SPEC --save-evidence DIR` writes DIR/PROTOCOL.CLAIM.json"
+            )
     failed = False
     for path in files:
         confirmed, sentence = audit_file(path)

@@ -56,3 +56,19 @@ flow
 claims
 """
 """A small protocol without its claims."""
+
+EITHER = """\
+protocol p
+  role A is a given b
+  role B is b
+  values Mode = fast, safe
+flow
+  A picks mode: Mode
+  alt when mode = fast
+    A -> B: Quick { mode }
+    A -> B: More { mode }
+  else
+    A -> B: Slow { mode }
+  end
+"""
+"""Two branches: which one was taken, the receiver sees by the messages."""

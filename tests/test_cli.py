@@ -98,6 +98,14 @@ class TestCheck:
         _, out, _ = run("check", hello, "--claim", "hello.secrecy", "--no-audit")
         assert [line.split()[1] for line in out.splitlines()[2:-1]] == ["secrecy"]
 
+    def test_several_claims_can_be_named(self, run: Run, hello: str) -> None:
+        asked = ("check", hello, "--claim", "hello.secrecy", "--claim", "exponent_lost", "--no-audit")
+        code, out, err = run(*asked)
+        assert (code, err) == (0, "")
+        assert [line.split()[1] for line in out.splitlines()[2:-1]] == ["secrecy", "exponent_lost"]
+        assert run(*asked, "--claim", "secrey") == (
+            5, "no claims found\n", "error: no claim is called `secrey`; did you mean `secrecy`?\n")  # fmt: skip
+
     def test_a_misspelt_claim_gets_a_suggestion(self, run: Run, hello: str) -> None:
         assert run("check", hello, "--claim", "secrey") == (
             5, "no claims found\n", "error: no claim is called `secrey`; did you mean `secrecy`?\n")  # fmt: skip
@@ -395,7 +403,12 @@ class TestEvidence:
         assert out.startswith("FAIL  a.json: ")
 
     def test_evidence_that_cannot_be_read(self, run: Run) -> None:
-        assert run("audit", "a.json") == (2, "", "error: No such file or directory: a.json\n")
+        Path("evidence").mkdir(exist_ok=True)
+        for name, what in (("a.json", "there is no file `a.json`"), ("evidence", "`evidence` is a folder")):
+            code, out, err = run("audit", name)
+            assert (code, out) == (2, "")
+            assert what in err
+            assert "--save-evidence DIR` writes DIR/PROTOCOL.CLAIM.json" in err
 
 
 class TestMachine:

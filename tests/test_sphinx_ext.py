@@ -236,3 +236,10 @@ def test_what_is_described_twice_is_a_warning(build: Build) -> None:
     built = build("html", "-W", "--keep-going", second=SECOND + "\n.. flow:protocol:: p\n   :file: p.flow\n")
     assert built.code == 1
     assert "protocol `p` is described in index too" in built.warnings
+
+
+@pytest.mark.parametrize("builder", ["dirhtml", "singlehtml", "epub", "man", "texinfo", "gettext"])
+def test_other_builders_of_sphinx_show_protocols_without_a_warning(build: Build, builder: str) -> None:
+    named = (f"-D{name}=test" for name in ("version", "author", "copyright", "epub_uid"))
+    built = build(builder, "-W", *named)
+    assert (built.code, built.warnings) == (0, "")

@@ -82,6 +82,8 @@ class Evaluator:
             variable.name: variable
             for role in scope.roles.values() for variable in (*role.own, *role.given, *role.hosts)
         }  # fmt: skip
+        self.rejected: set[str] = set()
+        """Names of values whose sort or term was reported: their uses would be reported for nothing."""
         self.domains: dict[Var, tuple[str, ...]] = {}
         self.labels: dict[str, bool] = {}
         self.messages: dict[str, MessageRecord] = {}
@@ -109,7 +111,7 @@ class Evaluator:
         self.scope.report(rules.UNKNOWN_NAME, f"there is no {what} `{name.text}` here", name.span, hint)
 
     def lookup(self, name: tree.Name) -> Term | None:
-        """Return what a name means here; report it and return None if it means nothing."""
+        """Return what a name means here; report it and return None if it means nothing, unless it was reported before."""
         text = name.text
         if text in self.values:
             return self.values[text]
@@ -128,7 +130,8 @@ class Evaluator:
                 return fields[part]
             self.unknown(f"field of `{whole}`", tree.Name(part, name.span), fields)
             return None
-        self.unknown("value", name, (*self.values, *self.messages, *self._constants, "zero"))
+        if text not in self.rejected:
+            self.unknown("value", name, (*self.values, *self.messages, *self._constants, "zero"))
         return None
 
     def stored(self, name: str, value: Term) -> Term:

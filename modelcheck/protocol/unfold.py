@@ -197,6 +197,8 @@ class _Walk(Evaluator):
                         variable = Var(fresh.name.text, fresh.sort.text)
                         self.bind(fresh.name, variable)
                         self.events.append(Created(role, variable, fresh.span))
+                    else:
+                        self.rejected.add(fresh.name.text)
             case tree.Renews():
                 for name in act.names:
                     self.renew(role, name)
@@ -204,6 +206,8 @@ class _Walk(Evaluator):
                 if self.scope.check_sort(act.sort.name, (*self.scope.enumerations, *FRESH_SORTS)):
                     sort = f"set of {act.sort.name.text}" if act.sort.is_set else act.sort.name.text
                     self.pick(role, act.name, sort, "any", (), act.span)
+                else:
+                    self.rejected.add(act.name.text)
             case tree.PicksIn():
                 self.pick_in(act)
             case tree.Keeps():
@@ -213,6 +217,8 @@ class _Walk(Evaluator):
                 self.recall(role, act)
 
     def renew(self, role: str, name: tree.Name) -> None:
+        if name.text in self.rejected:
+            return
         old = self.values.get(name.text)
         if not isinstance(old, Var):
             self.scope.report(rules.NOT_FRESH, f"`{name.text}` is not a fresh value, so it cannot be renewed", name.span,

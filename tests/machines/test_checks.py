@@ -11,7 +11,7 @@ from modelcheck.machines.machine import Receive, RoleMachine
 from modelcheck.protocol.terms import MESSAGE, App, Term, Var, show, subterms
 from modelcheck.render.machine import describe_failure, render_machine
 from modelcheck.resources import specs_folder
-from tests.support import library
+from tests.support import EITHER, library
 
 
 def machine(text: str, role: str) -> RoleMachine:
@@ -95,21 +95,7 @@ B -> A: Back { n }
 
 def test_a_branch_that_does_not_fit_leaves_the_others() -> None:
     """What is compared right after receiving tells branches apart as well; what comes later does not."""
-    text = """\
-protocol p
-  role A is a given b
-  role B is b
-  values Mode = fast, safe
-flow
-  A picks mode: Mode
-  alt when mode = fast
-    A -> B: Quick { mode }
-    A -> B: More { mode }
-  else
-    A -> B: Slow { mode }
-  end
-"""
-    assert told(text) == [
+    assert told(EITHER) == [
         (0, "no Quick", True),
         (0, "Quick: another value than fast", True),
         (1, "no More", False),

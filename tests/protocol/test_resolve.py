@@ -43,6 +43,17 @@ def test_findings(flow: str, expected: list[str]) -> None:
     assert sorted(set(codes(HEAD + flow))) == sorted(set(expected))
 
 
+@pytest.mark.parametrize(
+    "flow",
+    [
+        "  A creates x: Nonse, y: Nonce\n  let t = hash(x)\n  A -> B: M { x, y, t }\n  A renews x\n",
+        "  A picks v: W\n  A -> B: M { v }\n  opt when v = one\n    A -> B: N { v }\n  end\n",
+    ],
+)
+def test_uses_of_a_value_whose_sort_is_wrong_are_not_reported_too(flow: str) -> None:
+    assert codes(HEAD + flow) == ["unknown-sort"]
+
+
 def test_all_findings_of_a_stage_in_source_order() -> None:
     text = HEAD + "  A creates x: Nonse\n  A -> B: M { y }\n  B -> A: N { z }\n"
     assert codes(text) == ["unknown-sort", "unknown-name", "unknown-name"]

@@ -6,7 +6,7 @@ from modelcheck.machines.machine import RoleMachine
 from modelcheck.protocol.model import Protocol
 from modelcheck.render.machine_diagram import Edge, merged, picture
 from tests.render.flows import BRANCHES
-from tests.support import SIGNED, library
+from tests.support import EITHER, SIGNED, library
 
 
 def machine(text: str, role: str) -> tuple[Protocol, RoleMachine]:
@@ -113,20 +113,8 @@ def test_ways_to_fail_stand_below_the_steps_that_they_prevent() -> None:
 
 
 def test_where_branches_are_left_another_may_fit() -> None:
-    text = """\
-protocol p
-  role A is a given b
-  role B is b
-  values Mode = fast, safe
-flow
-  A picks mode: Mode
-  alt when mode = fast
-    A -> B: Quick { mode }
-  else
-    A -> B: Slow { mode }
-  end
-"""
-    assert [edge.errors for edge in merged(*machine(text, "B"), errors=True)] == [
+    assert [edge.errors for edge in merged(*machine(EITHER, "B"), errors=True)] == [
         ("error unless another branch fits:", "  no Quick", "  Quick: another value than fast"),
         ("error unless another branch fits:", "  no Slow", "  Slow: another value than safe"),
+        ("error:", "  no More", "  More: another value than fast"),
     ]
