@@ -52,10 +52,10 @@ class Run:
         request = Request(self.options, self.jobs, self.cache, self.evidence, self.memory)
         prepared = prepare(self.files, request)
         if self.patterns:
-            unknown = [pattern for pattern in self.patterns if not prepared.only((pattern,)).claims]
+            unknown = [pattern for pattern in self.patterns if not prepared.only(pattern).claims]
             for pattern in unknown:
                 say_unknown_claim(pattern, prepared.claims)
-            prepared = prepared.only(() if unknown else self.patterns)
+            prepared = prepared.only(*(() if unknown else self.patterns))
         self.total = len(prepared.claims)
         for result in check_all(prepared, request, running):
             self.notes[result.protocol] = prepared.notes_of(result.protocol)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -61,7 +61,7 @@ class Prepared:
     _sources: dict[Path, Source]
     _library: Library | None = field(default=None, repr=False)
 
-    def only(self, patterns: Collection[str]) -> Prepared:
+    def only(self, *patterns: str) -> Prepared:
         """Return the claims with one of some labels, or with ``protocol.label``."""
         wanted = tuple(one for one in self.claims if {one.claim, f"{one.protocol}.{one.claim}"} & set(patterns))
         return replace(self, claims=wanted)
