@@ -33,6 +33,7 @@ from modelcheck.protocol.model import (
     Leak,
     Observational,
     Point,
+    UncheckedPossession,
     Weak,
 )
 from modelcheck.protocol.terms import NAME, Const, Key, Var, renamed, sort_of
@@ -118,9 +119,10 @@ class Bench:
         sort = NAME if picked is None else picked.sort
         refuse(system, claim, sort)
         weak = tuple(power for power in claim.powers if isinstance(power, Weak))
-        key = (claim.passive, sort, weak)
+        loose = tuple(power.family for power in claim.powers if isinstance(power, UncheckedPossession))
+        key = (claim.passive, sort, weak, loose)
         if key not in system.tested:
-            system.tested[key] = _tested(system, sort, weak, passive=claim.passive)
+            system.tested[key] = _tested(system, sort, weak, loose, passive=claim.passive)
         found = system.tested[key]
         self.clauses = found.clauses.copy()
         self.held = Held(system.protocol, self.clauses.machines)
@@ -176,6 +178,7 @@ class Bench:
         script = Script(
             (), (), self._ground_keys(later=False), None, self._ground_keys(later=True), tuple(moments),
             self.claim.passive, (), STAR, self.leaks.roles, self.clauses.weak,
+            self.clauses.certified_keys,
         )  # fmt: skip
         return Shown(solved, enacted(solved, derivation, self.tests, script, self.leaks.of))
 
@@ -358,10 +361,12 @@ class Tested:
         return tuple(tests), tuple(goals)
 
 
-def _tested(system: System, sort: str, weak: tuple[Weak, ...], *, passive: bool) -> Tested:
+def _tested(
+    system: System, sort: str, weak: tuple[Weak, ...], loose: tuple[str, ...], *, passive: bool
+) -> Tested:  # fmt: skip
     protocols = system.protocol.with_beside()
     clauses = build(
-        system.machines, system.protocol.key_families(), system.protocol.finite_sorts(), weak, (),
+        system.machines, system.protocol.key_families(), system.protocol.finite_sorts(), weak, loose,
         {protocol.name: protocol.paths for protocol in protocols}, passive=passive, hidden=frozenset({sort}),
     )  # fmt: skip
     tests = (

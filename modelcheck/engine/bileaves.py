@@ -122,6 +122,13 @@ class BiScene(Scene):
         left, right = (Scene.key_leaf(self, family, [on_side(name, side) for name in names]) for side in SIDES)
         return pair(left, right)
 
+    def certifiable(self, sort: str) -> Mask:
+        """Return the mask of the keys for which a dishonest name may have a certificate: the same one on both sides.
+
+        Whoever has the public half that differs from side to side can tell it from those of all names by itself.
+        """
+        return self.mask(sort, [leaf for leaf in self.domain(sort) if BETWEEN not in leaf])
+
     def relation(self, index: int, predicate: Predicate) -> Iterator[Box]:
         """Yield the boxes of a predicate that is data, those that compare sides included."""
         if predicate.kind == "picked":

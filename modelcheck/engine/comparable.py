@@ -58,9 +58,7 @@ def refuse(system: System, claim: Claim, sort: str) -> None:
         match power:
             case Weak(form, when):
                 _refuse_weak(system, form, when, sort)
-            case UncheckedPossession():
-                raise Unsupported("unchecked possession where sides are compared")
-            case Leak() | Dishonest():
+            case Leak() | Dishonest() | UncheckedPossession():
                 pass
     for family in system.protocol.key_families().values():
         if sort == NAME and family.sort in ("OprfKey", "Blind") and family.arity:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain, combinations
 from typing import assert_never
 
 from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Exposure, Literal
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.leaks import Given
-from modelcheck.engine.steps import Draft, arrival, extended, session_literal, state_literal, substituted
+from modelcheck.engine.steps import Draft, arrival, certificates, extended, session_literal, state_literal, substituted
 from modelcheck.machines.blocks import Block
 from modelcheck.machines.machine import Guard, Receive, RoleMachine, Step, fixed_values
 from modelcheck.machines.reading import Part, beginnings
@@ -177,8 +178,22 @@ def _told_apart(checked: Iterable[tuple[Part, Term]]) -> Iterator[Term]:
 def role_tests(clauses: ClauseSet, block: Block) -> Iterator[Test]:
     """Yield the tests that a role makes in one block, in order."""
     machine = block.machine
-    bound = {*machine.states[block.start].bound, *fixed_values(machine)}
-    drafts = [Draft({}, [state_literal(clauses, machine, block.start)] if block.start else [], [])]
+    variables = machine.states[block.end].bound
+    certified = {v: Key(f, v.sort, (name,)) for v, (f, name) in clauses.certified_keys.items() if v in variables}
+    for tied in chain.from_iterable(combinations(certified, count) for count in range(len(certified) + 1)):
+        yield from _block_tests(clauses, block, {variable: certified[variable] for variable in tied})
+
+
+def _block_tests(clauses: ClauseSet, block: Block, tied: dict[Var, Term]) -> Iterator[Test]:
+    """Yield the tests of a block where the keys ``tied`` are those of the names on certificates, as of honest names.
+
+    For other keys a dishonest name has some certificate, the same on both sides, before the role looks at anything.
+    """
+    machine = block.machine
+    bound = {*machine.states[block.start].bound, *fixed_values(machine), *clauses.certified_keys}
+    start = [state_literal(clauses, machine, block.start)] if block.start else []
+    loose = [one for one in certificates(clauses, block) if one.arguments[1] not in tied]
+    drafts = [Draft(dict(tied), [*start, *loose], [])]
     for target in block.states():
         step = machine.states[target].step
         assert step is not None

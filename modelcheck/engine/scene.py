@@ -303,9 +303,13 @@ class Scene:
     def _certified(self, predicate: Predicate) -> Iterator[Box]:
         """A certificate ties a name to its own key, or a dishonest name to any key."""
         sort = predicate.columns[-1]
-        for name in self.honest:
+        for name in self.honest_names:
             yield (self.mask(NAME, [name]), self.mask(sort, [self.key_leaf(predicate.name, [name])]))
-        yield (self.mask(NAME, [DISHONEST]), self.full(sort))
+        yield (self.mask(NAME, [DISHONEST]), self.certifiable(sort))
+
+    def certifiable(self, sort: str) -> Mask:
+        """Return the mask of the keys for which a dishonest name may have a certificate."""
+        return self.full(sort)
 
     def _choice(self, predicate: Predicate) -> Iterator[Box]:
         value_sort, *set_sorts = predicate.columns

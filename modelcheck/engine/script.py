@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
 from modelcheck.protocol.terms import Term, Var
@@ -84,3 +84,5 @@ class Script:
     """The roles of which the session is its partner that made the first value which it received of theirs."""
     weak: frozenset[str] = frozenset()
     """The primitives that are weak."""
+    certified: Mapping[Var, tuple[str, Var]] = field(default_factory=dict)
+    """The keys for which a dishonest name may have a certificate without having them: their family, and whose they should be."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import zip_longest
 
 from modelcheck.engine.deduction import ATTACKER_VALUES
+from modelcheck.engine.possession import untied
 from modelcheck.engine.prover import System
 from modelcheck.engine.replay import NotReplayed, World
 from modelcheck.engine.script import Delivery, Move, NotExecuted, Script
@@ -19,7 +20,7 @@ from modelcheck.engine.tell import Teller
 from modelcheck.engine.trace import Advance, Reveal, SessionStart, Trace, TraceStep
 from modelcheck.engine.twosides import Executed, Lost, Taken, execute
 from modelcheck.engine.violation import Judge, Replayed, Violation
-from modelcheck.protocol.model import Claim, Leak, Observational, Weak
+from modelcheck.protocol.model import Claim, Leak, Observational, UncheckedPossession, Weak
 from modelcheck.protocol.terms import App, Const, Key, Term, Var, rebuild
 from modelcheck.verdict import Attack, AttackSession, AttackStep
 
@@ -29,7 +30,8 @@ def told(system: System, claim: Claim, wanted: Observational, executed: Executed
 
     ``reaction`` is the conclusion if the difference is what a role does with a last message.
     """
-    machines = {machine.role.name: machine for machine in system.machines}
+    loose = tuple(power.family for power in claim.powers if isinstance(power, UncheckedPossession))
+    machines = {machine.role.name: untied(machine, loose)[0] for machine in system.machines}
     families = system.protocol.key_families()
 
     def works(script: Script) -> Executed | None:

@@ -88,9 +88,9 @@ def add_block(clauses: ClauseSet, block: Block) -> None:
     for step in block.steps:
         drafts = [longer for draft in drafts for longer in extended(clauses, machine, draft, step)]
     origin = Origin("step", machine.role.name, block.end)
-    certificates = _certificates(clauses, block)
+    tied = certificates(clauses, block)
     for draft in drafts:
-        draft.body.extend(certificates)
+        draft.body.extend(tied)
         head = substituted(state_literal(clauses, machine, block.end), draft.mapping)
         body = [substituted(literal, draft.mapping) for literal in draft.body]
         body = [*body, *tie_session(clauses, machine, (head, *body), draft.mapping)]
@@ -102,7 +102,7 @@ def add_block(clauses: ClauseSet, block: Block) -> None:
         clauses.rule(head, body, conditions, origin)
 
 
-def _certificates(clauses: ClauseSet, block: Block) -> list[Literal]:
+def certificates(clauses: ClauseSet, block: Block) -> list[Literal]:
     """Return the literals that tie the keys which the role first sees in this block to the names on certificates."""
     states = block.machine.states
     result = []

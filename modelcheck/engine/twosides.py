@@ -16,7 +16,7 @@ from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import Create, Guard, Pick, Receive, RoleMachine, Send, Step, fixed_values
 from modelcheck.machines.reading import Part, beginnings
 from modelcheck.protocol.model import Family
-from modelcheck.protocol.terms import MESSAGE, NAME, App, Const, Term, Var
+from modelcheck.protocol.terms import MESSAGE, NAME, App, Const, Key, Term, Var
 from modelcheck.protocol.theory import DISHONEST
 
 
@@ -216,7 +216,17 @@ class _Run:
             case _:
                 pass
 
+    def _certified(self, session: _Session, values: Mapping[Var, Term]) -> None:
+        """Give a session the keys that certificates are for: of an honest name its own, of another what is chosen for it."""
+        for variable, (family, name) in self.script.certified.items():
+            honest = name in session.left and session.left[name] is not Const(DISHONEST, NAME)
+            for side in (session.left, session.right):
+                own = Key(family, variable.sort, (side[name],)) if honest else values.get(variable)
+                if own is not None and side.setdefault(variable, own) is not own and honest:
+                    raise NotExecuted("a certificate for a key of another name")
+
     def _receive(self, session: _Session, pattern: Term, values: Mapping[Var, Term]) -> None:
+        self._certified(session, values)
         for variable in pattern.variables:
             if variable not in session.left:
                 if variable not in values:
@@ -229,6 +239,7 @@ class _Run:
                 raise Different((f"{session.machine.role.name} goes on with the message",), ("there it does not",))
             session.right |= bound
             self.received = (message, other)
+            self._certified(session, {})
             return
         raise NotExecuted(f"the attacker does not have `{brief(message)}`")
 
@@ -287,6 +298,7 @@ class _Run:
         target = session.machine.states[last.state]
         if session.state != target.parent or not isinstance(target.step, Receive):
             raise NotExecuted(f"{last.session} does not wait for that")
+        self._certified(session, last.values)
         supplied = self._ground(last.supplied, last.values)
         seen = self._look()
         for message in fillings(supplied, seen):

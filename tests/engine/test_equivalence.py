@@ -264,7 +264,6 @@ def test_who_may_write_on_an_authentic_channel_is_a_difference() -> None:
         ),
         (("at Client\n", "at Client despite weak hash\n"), "weak hash where sides are compared"),
         (("at Client\n", "at Client if Client agrees with Server on m\n"), "a premise"),
-        (("at Client\n", "at Client despite unchecked possession of signing\n"), "unchecked possession"),
         (("{ B1, B2 }", "{ B1, B1 }"), "two sides that are the same name"),
         (("at Client\n", "at Client despite dishonest server\n"), "a judged name that is the attacker's"),
     ],
