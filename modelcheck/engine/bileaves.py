@@ -110,6 +110,8 @@ class BiScene(Scene):
 
     def allowed(self, condition: Condition, sort: str) -> Mask:
         """Return the mask of the leaves for which a condition on one leaf holds, on both sides where sides may differ."""
+        if condition.test == "alike":
+            return self.alike(sort)
         if sort != self.sort or condition.test not in ("among", "straddles"):
             return super().allowed(condition, sort)
         passing = {leaf: [on_side(leaf, side) in condition.values for side in SIDES] for leaf in self.domain(sort)}
@@ -127,6 +129,10 @@ class BiScene(Scene):
 
         Whoever has the public half that differs from side to side can tell it from those of all names by itself.
         """
+        return self.alike(sort)
+
+    def alike(self, sort: str) -> Mask:
+        """Return the mask of the leaves that are the same on both sides."""
         return self.mask(sort, [leaf for leaf in self.domain(sort) if BETWEEN not in leaf])
 
     def relation(self, index: int, predicate: Predicate) -> Iterator[Box]:

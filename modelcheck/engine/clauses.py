@@ -69,7 +69,7 @@ class Condition:
     ``public``: a leaf the attacker makes; ``honest``, ``dishonest``: a name.
     """
 
-    test: OneOf["among", "straddles", "public", "honest", "dishonest", "differ"]
+    test: OneOf["among", "straddles", "alike", "public", "honest", "dishonest", "differ"]
     left: Term
     right: Term | None = None
     values: tuple[str, ...] = ()

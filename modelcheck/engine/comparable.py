@@ -22,9 +22,6 @@ from modelcheck.protocol.model import (
 )
 from modelcheck.protocol.terms import NAME, App, Const, Var, sort_of, subterms
 
-SAME_ON_BOTH = ("dh", "kem", "aead", "pk_encrypt", "sign", "rsa")
-"""The weak forms that give the attacker the same on both sides."""
-
 
 def picked_alike(system: System, wanted: Observational) -> Var | None:
     """Return the variable that the judged role picks as the subject, if both sides of it lead to messages of one form.
@@ -106,17 +103,16 @@ def _repeats(machine: RoleMachine, state: State, step: Receive) -> bool:
 
 
 def _refuse_weak(system: System, form: str, when: Fact | None, sort: str) -> None:
-    """Raise :class:`Unsupported` for a weak form that is no opening or recipe of which both sides give the same.
+    """Raise :class:`Unsupported` for a primitive that is not weak in the same sessions, and in the same way, on both sides.
 
     What opens without a key opens on both sides, for terms have the same shape there; a secret that is computed from a
-    public half or ciphertext is a function of it, and so is a signature that is forged for a public key. A hash that
-    collides is no function with a result of its own: which pairs there are the clauses do not say. Where a primitive is
-    weak in some sessions only, it has to be weak in the same sessions on both sides.
+    public half or ciphertext is a function of it, and so is a signature that is forged for a public key, or moved to another
+    message. A hash value that the attacker hits is one that it can name, hence the same on both sides.
     """
-    if form not in SAME_ON_BOTH:
-        raise Unsupported(f"weak {form} where sides are compared")
     if when is None:
         return
+    if form == "hash":
+        raise Unsupported("a weak hash in some sessions only, where sides are compared")
     for protocol in system.protocol.with_beside():
         found = {sort_of(path.values[when.subject.name]) for path in protocol.paths if when.subject.name in path.values}
         if when.subject.owner in ("", protocol.name) and sort in found:

@@ -187,6 +187,8 @@ class Scene:
                 return self.mask(NAME, self.honest_names)
             case "dishonest":
                 return self.mask(NAME, [DISHONEST])
+            case "alike":
+                return self.full(sort)
             case "differ" | "straddles":
                 raise AssertionError("two leaves, or two systems")
 

@@ -153,9 +153,20 @@ class Seen:
             case App("id", (Key(),)):
                 # Identities are public, and so are all names.
                 yield left
+            case App("hash") if "hash" in self.weak:
+                yield left
+            case App("sign", (key, content)) if "hash" in self.weak:
+                yield from self._moved(key, content)
         for needs, recipe in recipes(left, self.weak):
             for parts in combinations(*(tuple(self.beside(need)) for need in needs)):
                 yield _built(left, parts, recipe)
+
+    def _moved(self, key: Term, content: Term) -> Iterator[Term]:
+        """Yield signatures moved to another message: a colliding hash makes each of a key fit all that the attacker has."""
+        for left, right in list(self.pairs):
+            if isinstance(left, App) and left.function == "sign" and left.arguments[0] is key:
+                assert isinstance(right, App)
+                yield from (App("sign", (right.arguments[0], other)) for other in self.beside(content))
 
 
 def _built(left: Term, parts: tuple[Term, ...], recipe: Recipe | None) -> Term:

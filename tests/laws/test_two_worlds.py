@@ -36,7 +36,8 @@ flow
 
 POWERS = ("leak of dec(b)", "leak of sig(a)", "leak of sig", "leak of sig(b) after Alice accepts", "leak of dec after Alice accepts",
           "leak of n", "leak of k", "leak of x after Alice accepts", "leak of n after Alice accepts", "leak of n of other sessions",
-          "leak of k of all sessions", "leak of y of all sessions", "weak dh", "weak aead", "weak pk_encrypt", "weak sign")  # fmt: skip
+          "leak of k of all sessions", "leak of y of all sessions", "weak dh", "weak aead", "weak pk_encrypt", "weak sign",
+          "weak hash")  # fmt: skip
 """What may follow `despite`."""
 
 

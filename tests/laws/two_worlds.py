@@ -76,6 +76,17 @@ class Frames:
                 yield left
             case App("pk" | "g", (Key(family, _, _),)) if family in self.published:
                 yield left
+            case App("hash") if "hash" in self.weak:
+                yield left
+            case App("sign", (key, content)) if "hash" in self.weak:
+                for one, other in list(self.pairs):
+                    if (
+                        isinstance(one, App)
+                        and isinstance(other, App)
+                        and one.function == "sign"
+                        and one.arguments[0] is key
+                    ):
+                        yield from (App("sign", (other.arguments[0], more)) for more in self.beside(content))
         for needs, recipe in recipes(left, self.weak):
             for parts in combinations(*map(self.beside, needs)):
                 if recipe is None:
