@@ -153,7 +153,8 @@ def _names(names: Iterable[tree.Name]) -> str:
 def wrapped(text: str, width: int, indent: int = 0, hanging: int = 4) -> list[str]:
     """Return a text in lines of at most ``width`` characters, broken at blanks and behind opening brackets.
 
-    A no-break space stays where it is, and so does what stands in quotes unless it is long.
+    A no-break space stays where it is, and so does what stands in quotes unless it is long. A word that is longer than a line
+    is broken behind a dot if it has one.
 
     >>> wrapped("hkdf_extract(derived(early), g^(x*y))", 24)
     ['hkdf_extract(derived(', '    early), g^(x*y))']
@@ -168,6 +169,7 @@ def wrapped(text: str, width: int, indent: int = 0, hanging: int = 4) -> list[st
         else:
             line += piece
         while len(line) > width:
-            lines.append(line[:width])
-            line = margin + line[width:]
+            cut = line.rfind(".", len(margin) + 1, width) + 1 or width
+            lines.append(line[:cut])
+            line = margin + line[cut:]
     return [*lines, line] if line.strip() else lines
