@@ -49,7 +49,7 @@ def attack_pair(result: ClaimResult, attack: Attack) -> Pair:
 def attack_text(result: ClaimResult, attack: Attack) -> str:
     """Return an attack as text: ladders, or its numbered steps where there are more sessions than a page is wide."""
     if len(_lanes(attack)) > MOST_LANES:
-        return "\n".join([_title(result), "", *_listed(attack)])
+        return "\n".join([*wrapped(_title(result), WIDTH, hanging=0), "", *_listed(attack)])
     if attack.sides[0]:
         heading = (line.center(WIDTH).rstrip() for line in wrapped(_title(result), WIDTH, hanging=0))
         return "\n".join([*heading, "", pair_text(attack_pair(result, attack))])

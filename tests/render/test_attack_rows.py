@@ -85,6 +85,9 @@ def test_more_sessions_than_a_page_is_wide_are_told_in_steps() -> None:
     told = attack_text(replace(HOLDS, protocol="p", claim="c", reason="many"), many).splitlines()
     assert told[:3] == ["Attack on p.c: many", "", "  1. A #1 of A sends Hello"]
     assert told[-3:] == [" 12. A #3 of A sends Hello", "", "That is all."]
+    long = attack_text(replace(HOLDS, protocol="p", claim="c", reason=" ".join(["many"] * 30)), many).splitlines()
+    assert max(map(len, long)) <= WIDTH
+    assert " ".join(long).startswith(f"Attack on p.c: {' '.join(['many'] * 30)}")
 
 
 def test_what_a_session_does_in_a_row_is_one_note() -> None:
