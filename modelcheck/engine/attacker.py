@@ -187,10 +187,11 @@ def _composed(clauses: ClauseSet, pattern: Term, head: Literal) -> None:
     if not isinstance(pattern, App):
         return
     if "hash" in clauses.weak and pattern.function == "hash":
-        # Where two systems are compared: a value that the attacker can name, which is the same in both.
+        # Where two systems are compared, this is a value that the attacker can name, the same in both; others it may build.
         alike = [Condition("alike", variable) for variable in pattern.variables] if clauses.hidden else []
         clauses.rule(head, (), alike, Origin("given", term=pattern))
-        return
+        if not clauses.hidden:
+            return
     for needs, _ in recipes(pattern, clauses.weak):
         names = {v: clauses.fresh(v.sort) for need in needs for v in need.variables if v not in pattern.variables}
         wanted = tuple(substitute(need, names) for need in needs)

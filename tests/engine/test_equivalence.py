@@ -18,6 +18,7 @@ from modelcheck.engine.twosides import execute
 from modelcheck.options import Options
 from modelcheck.pipeline import check_claim
 from modelcheck.protocol.model import Observational
+from modelcheck.protocol.terms import App
 from modelcheck.verdict import Attack, Holds, NotSupported, PossibleDifference, Vacuous, Verdict
 from tests.support import results, tasks
 
@@ -253,6 +254,17 @@ def test_who_may_write_on_an_authentic_channel_is_a_difference() -> None:
     """One of the candidates answers: the client takes that for an answer on one side only."""
     text = HELLO.format(hello="n", reply="m", attacker="").replace("Server -> Client", "Server -[authentic]-> Client")
     assert isinstance(verdict(text), PossibleDifference)
+
+
+def test_an_attacker_who_hits_hash_values_still_builds_them() -> None:
+    """What differs from side to side it cannot name, but may compute."""
+    (task,) = tasks(HELLO.format(hello="n, server", reply="hash(n, m), m", attacker=" despite weak hash"))
+    assert isinstance(task.what.property, Observational)
+    rules = Bench(task.library.system(task.owner), task.what, task.what.property).clauses.rules
+    made = {
+        rule.origin.kind for rule in rules if isinstance(rule.origin.term, App) and rule.origin.term.function == "hash"
+    }
+    assert made >= {"given", "compose"}
 
 
 def test_a_hash_that_is_weak_in_some_sessions_only_is_not_covered() -> None:
