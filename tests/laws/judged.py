@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -9,9 +11,30 @@ import pytest
 from modelcheck.options import Options
 from modelcheck.pipeline import ClaimTask, check_claim
 from modelcheck.protocol.model import Observational
-from modelcheck.verdict import Holds
+from modelcheck.verdict import Attack, Holds, PossibleDifference
 
 OPTIONS = Options(audit=False, vacuity=False)
+
+
+def verdicts_beside(
+    tasks: Iterable[ClaimTask | None], told_apart: Callable[[ClaimTask], bool], *, exact: bool = False
+) -> Counter[tuple[str, bool]]:
+    """How often each verdict came with each answer of an explicit search; `holds` is never contradicted by one.
+
+    ``exact`` searches find every difference: an attack is then one that they see.
+    """
+    seen: Counter[tuple[str, bool]] = Counter()
+    for task in tasks:
+        if task is None:
+            continue
+        text = task.owner.span.source.text
+        verdict = check_claim(task, OPTIONS).verdict
+        assert isinstance(verdict, Attack | Holds | PossibleDifference), text
+        apart = told_apart(task)
+        assert not (isinstance(verdict, Holds) and apart), text
+        assert not (isinstance(verdict, Attack) and exact and not apart), text
+        seen[type(verdict).__name__, apart] += 1
+    return seen
 
 
 def swapping_the_sides_keeps_the_verdict(task: ClaimTask | None) -> None:

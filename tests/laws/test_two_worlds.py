@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from itertools import combinations_with_replacement, product
 from random import Random
@@ -14,11 +13,11 @@ from modelcheck.engine.boxes import Budget
 from modelcheck.engine.solver import Solver
 from modelcheck.pipeline import ClaimTask, check_claim
 from modelcheck.protocol.model import Leak, Observational, Weak
-from modelcheck.verdict import Attack, Holds, PossibleDifference
+from modelcheck.verdict import Holds
 from tests.laws import judged
 from tests.laws.explicit import start
 from tests.laws.judged import OPTIONS
-from tests.laws.two_worlds import Comparison, Different, Frames, Twins, observed
+from tests.laws.two_worlds import Comparison, Different, Twins, observed, read_apart
 from tests.support import only_claim
 
 OTHERS = [("Alice", ("A", "B")), ("Alice", ("A", "C")), ("Alice", ("A", "i")), ("Alice", ("C", "B")),
@@ -121,31 +120,16 @@ def told_apart(task: ClaimTask, first: str = "B", second: str = "C", most: int =
 
 def test_no_name_that_is_told_apart_is_called_hidden() -> None:
     """`holds` is never contradicted by explicit search of both sides."""
-    seen: Counter[tuple[str, bool]] = Counter()
-    for seed in range(22):
-        task = claim_of(seed)
-        if task is None:
-            continue
-        verdict = check_claim(task, OPTIONS).verdict
-        assert isinstance(verdict, Attack | Holds | PossibleDifference), protocol(seed)
-        apart = told_apart(task, most=30)
-        seen[type(verdict).__name__, apart] += 1
-        assert not (isinstance(verdict, Holds) and apart), protocol(seed)
+    seen = judged.verdicts_beside(map(claim_of, range(22)), lambda task: told_apart(task, most=30))
     assert seen["Attack", True] > 10
     assert seen["Holds", False] > 1
 
 
 def test_no_name_of_a_long_term_exponent_is_called_hidden_that_is_told_apart() -> None:
     """Shared secrets of pairs of exponents are the same in either order, on each side by itself."""
-    seen: Counter[tuple[str, bool]] = Counter()
-    for seed in (0, 2, 5, 9, 12, 13, 17, 20, 27, 30, 34):
-        task = only_claim(exchange(seed))
-        assert task is not None
-        verdict = check_claim(task, OPTIONS).verdict
-        assert isinstance(verdict, Attack | Holds | PossibleDifference), exchange(seed)
-        apart = told_apart(task, most=12)
-        seen[type(verdict).__name__, apart] += 1
-        assert not (isinstance(verdict, Holds) and apart), exchange(seed)
+    tasks = [only_claim(exchange(seed)) for seed in (0, 2, 5, 9, 12, 13, 17, 20, 27, 30, 34)]
+    seen = judged.verdicts_beside(tasks, lambda task: told_apart(task, most=12))
+    assert sum(seen.values()) == len(tasks)
     assert seen["Attack", True] > 6
     assert seen["Holds", False] > 2
 
@@ -153,15 +137,9 @@ def test_no_name_of_a_long_term_exponent_is_called_hidden_that_is_told_apart() -
 @pytest.mark.parametrize(("seed", "first"), [(5, 2), (13, 1), (57, 0)])
 def test_no_name_is_called_hidden_from_a_stronger_attacker_who_tells_it_apart(seed: int, first: int) -> None:
     """In these protocols the name is hidden as long as nothing leaks and no primitive is weak."""
-    seen: Counter[tuple[str, bool]] = Counter()
-    for power in POWERS[first::3]:
-        task = claim_of(seed, power)
-        assert task is not None
-        verdict = check_claim(task, OPTIONS).verdict
-        assert isinstance(verdict, Attack | Holds | PossibleDifference), protocol(seed, power)
-        apart = told_apart(task, most=30)
-        seen[type(verdict).__name__, apart] += 1
-        assert not (isinstance(verdict, Holds) and apart), protocol(seed, power)
+    tasks = [claim_of(seed, power) for power in POWERS[first::3]]
+    seen = judged.verdicts_beside(tasks, lambda task: told_apart(task, most=30))
+    assert sum(seen.values()) == len(tasks)
     assert seen["Attack", True] > 0
     assert seen["Holds", False] > 1
 
@@ -201,29 +179,13 @@ def told_apart_by_reading(task: ClaimTask) -> bool:
         for term in observed(machines, (pair[0], pair[1]), ",".join(pair))
     ]
     judged_runs = [observed(machines, (side, "D") if own else ("A", side), "judged") for side in ("B", "C")]
-    if len(judged_runs[0]) != len(judged_runs[1]):
-        return True
-    for left, right in (judged_runs, judged_runs[::-1]):
-        try:
-            pairs = [*zip(left, right, strict=True), *((term, term) for term in others)]
-            Frames(frozenset(pairs), frozenset({"dec", "sig"}))
-        except Different:
-            return True
-    return False
+    return read_apart(judged_runs, others)
 
 
 def test_no_name_that_a_reader_tells_apart_is_called_hidden_from_one() -> None:
     """Against a passive attacker `holds` means that reading tells nothing, and an attack that it does."""
-    seen: Counter[tuple[str, bool]] = Counter()
-    for seed in range(60):
-        task = claim_of(seed)
-        if task is None:
-            continue
-        verdict = check_claim(replace(task, what=replace(task.what, passive=True)), OPTIONS).verdict
-        apart = told_apart_by_reading(task)
-        seen[type(verdict).__name__, apart] += 1
-        assert not (isinstance(verdict, Holds) and apart), protocol(seed)
-        assert not (isinstance(verdict, Attack) and not apart), protocol(seed)
+    tasks = (task and replace(task, what=replace(task.what, passive=True)) for task in map(claim_of, range(60)))
+    seen = judged.verdicts_beside(tasks, told_apart_by_reading, exact=True)
     assert seen["Attack", True] > 10
     assert seen["Holds", False] > 10
 

@@ -297,6 +297,19 @@ def observed(machines: Mapping[str, RoleMachine], names: tuple[str, str], label:
             return seen
 
 
+def read_apart(runs: Sequence[Sequence[Term]], others: Sequence[Term]) -> bool:
+    """Whether reading one of two runs beside others shows which one it is, whichever is called left."""
+    if len(runs[0]) != len(runs[1]):
+        return True
+    for left, right in (runs, runs[::-1]):
+        try:
+            pairs = [*zip(left, right, strict=True), *((term, term) for term in others)]
+            Frames(frozenset(pairs), frozenset({"dec", "sig"}))
+        except Different:
+            return True
+    return False
+
+
 def onwards(session: Session, waiting: list[Term], seen: list[Term], pick: str) -> Iterator[Session]:
     """The session one step on, if there is one; what it sends waits for the other and is seen."""
     dishonest = dict(session.values)[session.machine.role.own[0]] is Const("i", NAME)
