@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from modelcheck.protocol.model import Place, Reading
 from modelcheck.protocol.terms import ANYTHING, LABEL, MESSAGE, App, Const, Key, Term, Var, exchange, rebuild, sort_of
-from modelcheck.protocol.theory import ABSENT, is_data
+from modelcheck.protocol.theory import ABSENT, contents, is_data
 
 TAKEN = frozenset({"g", "pk", "oprf_blind", "oprf_evaluate"})
 """Functions whose values a role takes as they are where it does not know them yet."""
@@ -113,13 +113,13 @@ def messages_in(term: Term, place: Place = ()) -> Iterator[tuple[Place, App]]:
     if isinstance(term, App):
         if term.function.startswith(MESSAGE):
             yield place, term
-        for at, part in _contents(term):
+        for at, part in contents(term):
             yield from messages_in(part, (*place, at))
 
 
 def _used(term: Term) -> Iterator[Term]:
     """Yield what a role computes with to read a part; what comes to light by that is not among it, nor what messages hold."""
-    found = {at for at, _ in _contents(term)}
+    found = {at for at, _ in contents(term)}
     todo = [part for at, part in enumerate(term.arguments if isinstance(term, App) else ()) if at not in found]
     while todo:
         part = todo.pop()
@@ -161,7 +161,7 @@ def needed(term: Term) -> tuple[Term, ...]:
 
 def _is_bracket(term: Term) -> bool:
     """Return whether a term only holds other parts together: reading it is no check."""
-    return isinstance(term, App) and term.function in ("tuple", "envelope") and bool(term.arguments)
+    return isinstance(term, App) and term.function == "tuple" and bool(term.arguments)
 
 
 def _inside(term: Term, seen: Collection[Var]) -> Iterator[tuple[int, Term]]:
@@ -170,18 +170,7 @@ def _inside(term: Term, seen: Collection[Var]) -> Iterator[tuple[int, Term]]:
         case App("sign", (_, content)) if not all(variable in seen for variable in content.variables):
             yield 1, content
         case _:
-            yield from _contents(term)
-
-
-def _contents(term: Term) -> Iterator[tuple[int, Term]]:
-    """Yield the parts that a part of a message holds, open or sealed, with their positions."""
-    match term:
-        case App(function, arguments) if is_data(function) or function == "envelope":
-            yield from enumerate(arguments)
-        case App("aead" | "pk_encrypt", arguments):
-            yield len(arguments) - 1, arguments[-1]
-        case _:
-            pass
+            yield from contents(term)
 
 
 def _next(
@@ -207,7 +196,7 @@ def _wants(term: Term) -> tuple[Term, ...]:
     match term:
         case Var() | Key():
             return ()
-        case App(function, _) if is_data(function) or function in TAKEN or function == "envelope":
+        case App(function, _) if is_data(function) or function in TAKEN:
             return ()
         case App("kem_ct", (key, *_)):
             return (key,)

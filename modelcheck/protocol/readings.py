@@ -9,8 +9,8 @@ from modelcheck.diagnostics import did_you_mean
 from modelcheck.protocol.evaluate import MessageRecord
 from modelcheck.protocol.model import Place, Reading
 from modelcheck.protocol.scope import Scope
-from modelcheck.protocol.terms import App, Term
-from modelcheck.protocol.theory import is_data
+from modelcheck.protocol.terms import Term
+from modelcheck.protocol.theory import contents
 from modelcheck.syntax import tree
 
 Statement = tree.CheckOrder | tree.FailsAlike
@@ -82,14 +82,8 @@ def _places(term: Term, part: Term, place: Place = ()) -> Iterator[Place]:
     if term is part:
         yield place
         return
-    match term:
-        case App(function, arguments) if is_data(function):
-            for at, argument in enumerate(arguments):
-                yield from _places(argument, part, (*place, at))
-        case App("aead" | "pk_encrypt", arguments):
-            yield from _places(arguments[-1], part, (*place, len(arguments) - 1))
-        case _:
-            pass
+    for at, inside in contents(term):
+        yield from _places(inside, part, (*place, at))
 
 
 def _words(statement: Statement) -> str:

@@ -182,6 +182,17 @@ def is_data(function: str) -> bool:
     return function == "tuple" or function.startswith(MESSAGE)
 
 
+def contents(term: Term) -> Iterator[tuple[int, Term]]:
+    """Yield what a part of a message holds, open or sealed, with its positions: not what is computed from something."""
+    match term:
+        case App(function, arguments) if is_data(function):
+            yield from enumerate(arguments)
+        case App("aead" | "pk_encrypt", arguments):
+            yield len(arguments) - 1, arguments[-1]
+        case _:
+            pass
+
+
 def match(schema: Term, term: Term, bound: dict[Var, Term]) -> bool:
     """Return whether ``term`` is an instance of ``schema``, extending ``bound`` with what the schema's variables stand for."""
     if isinstance(schema, Var):
