@@ -188,13 +188,13 @@ def _own(term: Term) -> Term:
 
 
 def _opened(teller: Teller, found: Executed, side: int) -> Iterator[AttackStep]:
-    """Yield what the attacker opens in the end on one side."""
+    """Yield what the attacker opens in the end on one side, and how it has what it compares; a role has that by itself."""
     for opening in found.trail:
         keys = [_own(key[side]) for key in opening.keys]
         yield from teller.explained(keys)
         yield teller.opens(_own(opening.source[side]), keys, _own(opening.content[side]))
-    for saying in found.seen[side : side + 1]:
-        yield from teller.explained(_own(part) for part in saying if not isinstance(part, str))
+    if found.script.last is None:
+        yield from teller.explained(_own(part) for part in found.seen[side] if not isinstance(part, str))
 
 
 # ------------------------------------------------------------------------------------------------ both sides as one

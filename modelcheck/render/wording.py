@@ -153,16 +153,19 @@ def _names(names: Iterable[tree.Name]) -> str:
 def wrapped(text: str, width: int, indent: int = 0, hanging: int = 4) -> list[str]:
     """Return a text in lines of at most ``width`` characters, broken at blanks and behind opening brackets.
 
-    A no-break space stays where it is, and so does what stands in quotes unless it is long. A word that is longer than a line
-    is broken behind a dot if it has one.
+    A no-break space stays where it is, and so does what stands in quotes and fits in a line. A word that is longer than a
+    line is broken behind a dot if it has one.
 
     >>> wrapped("hkdf_extract(derived(early), g^(x*y))", 24)
     ['hkdf_extract(derived(', '    early), g^(x*y))']
     >>> wrapped('derive_secret(master, "c ap traffic", transcript)', 30)
     ['derive_secret(master,', '    "c ap traffic",', '    transcript)']
+    >>> wrapped('hash("ech accept confirmation", z)', 24)
+    ['hash("ech accept', '    confirmation", z)']
     """
     lines, line, margin = [], " " * indent, " " * (indent + hanging)
-    for piece in re.findall(r' *(?:"[^"]{0,24}"|[^ (])*\(?', text.strip()):
+    quoted = max(0, width - len(margin) - len('"",'))
+    for piece in re.findall(rf' *(?:"[^"]{{0,{quoted}}}"|[^ (])*\(?', text.strip()):
         if line.strip() and len(line) + len(piece.rstrip()) > width:
             lines.append(line.rstrip())
             line = margin + piece.lstrip()

@@ -130,6 +130,14 @@ def test_a_flow_may_state_another_order_of_checks() -> None:
     assert isinstance(stated("checks Flight.name last"), Holds)
 
 
+def test_a_key_that_a_role_has_is_not_told_as_the_attackers() -> None:
+    """The key covers the name: a message under the key for one name is opened on one side only."""
+    found = verdict(NAMED.replace("kdf(g^(x*y), transcript)", "kdf(g^(x*y), server)"))
+    assert isinstance(found, Attack)
+    assert found.steps[-1].right.startswith("Client cannot decrypt with ")
+    assert all("(nothing)" not in (step.text, step.right) for step in found.steps)
+
+
 def test_failures_that_look_alike_tell_nothing() -> None:
     """A certificate for a name that is tried fails by its signature on one side, by its name on the other."""
     late = "checks Flight.nonce last"
