@@ -101,6 +101,10 @@ class Sheet:
         graph = new_graph(name, outputorder="edgesfirst", splines="line")
         graph.attr("node", shape="box", fixedsize="true", label="", margin="0")
         graph.attr("edge", arrowhead="none")
+        left, top, right, bottom = self.edges
+        for name, x, y in (("first", left, top), ("last", right, bottom)):
+            # Graphviz leaves texts out of account when it measures the page.
+            _point(graph, name, x, y)
         for index, stroke in enumerate(self.strokes):
             _stroke(graph, index, stroke)
         for index, box in enumerate(self.boxes):
@@ -117,10 +121,14 @@ class Sheet:
 
 def _stroke(graph: graphviz.Digraph, index: int, stroke: Stroke) -> None:
     ends = (f"p{index}", stroke.x, stroke.y), (f"q{index}", stroke.to_x, stroke.to_y)
-    for name, x, y in ends:
-        graph.node(name, pos=_place(x, y), shape="point", width="0", height="0", style="invis")
+    for end in ends:
+        _point(graph, *end)
     head = {"arrowhead": "normal"} if stroke.arrow else {}
     graph.edge(ends[0][0], ends[1][0], color=stroke.colour, style=stroke.style, penwidth=f"{stroke.width:g}", **head)
+
+
+def _point(graph: graphviz.Digraph, name: str, x: float, y: float) -> None:
+    graph.node(name, pos=_place(x, y), shape="point", width="0", height="0", style="invis")
 
 
 def _cell(text: Text) -> str:

@@ -41,6 +41,16 @@ def overlaps(svg: str) -> list[tuple[str, str]]:
             if a.left + 1 < b.right and b.left + 1 < a.right and a.top < b.bottom and b.top < a.bottom]  # fmt: skip
 
 
+def cut(svg: str) -> list[str]:
+    """The texts that reach beyond the page."""
+    moved = re.search(r"translate\(([-\d.]+)[ ,]([-\d.]+)\)", svg)
+    assert moved
+    x, y = float(moved[1]), float(moved[2])
+    width, height = size(svg)
+    return [t.text for t in words(svg)
+            if t.left + x < 0 or t.right + x > width or t.top + y < 0 or t.bottom + y > height]  # fmt: skip
+
+
 def struck(svg: str) -> list[str]:
     """The texts with a line through them."""
     texts = words(svg)

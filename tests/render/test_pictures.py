@@ -45,11 +45,12 @@ def test_no_picture_has_overlapping_texts_or_lines_through_texts(
     assert drawn.words(svg)
     assert drawn.overlaps(svg) == []
     assert drawn.struck(svg) == []
+    assert drawn.cut(svg) == []
     assert drawn.size(svg)[0] <= PAGE
 
 
 @pytest.mark.parametrize(
-    "name", ["classics/private_authentication", "classics/subscriber_identity", "classics/vote", "ech/esni"]
+    "name", ["classics/private_authentication", "classics/subscriber_identity", "classics/vote", "ech/esni", "ech/compression"]
 )
 def test_attacks_that_tell_two_systems_apart_are_clean(name: str) -> None:
     path = specs_folder() / f"{name}.flow"
@@ -61,6 +62,7 @@ def test_attacks_that_tell_two_systems_apart_are_clean(name: str) -> None:
         svg = attack.picture().svg()
         assert drawn.overlaps(svg) == []
         assert drawn.struck(svg) == []
+        assert drawn.cut(svg) == []
         assert drawn.size(svg)[0] <= PAGE
         assert max(map(len, attack.text.splitlines())) <= WIDTH
         assert "@" not in attack.text
@@ -72,6 +74,7 @@ def test_the_proxy_with_branches_is_clean_too(kind: Kind) -> None:
     svg = draw(found, found.protocols[0], kind).picture().svg()
     assert drawn.overlaps(svg) == []
     assert drawn.struck(svg) == []
+    assert drawn.cut(svg) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
