@@ -50,7 +50,8 @@ def test_no_picture_has_overlapping_texts_or_lines_through_texts(
 
 
 @pytest.mark.parametrize(
-    "name", ["classics/private_authentication", "classics/subscriber_identity", "classics/vote", "ech/esni", "ech/compression"]
+    "name",
+    ["classics/private_authentication", "classics/subscriber_identity", "classics/vote", "ech/esni", "ech/compression"],
 )
 def test_attacks_that_tell_two_systems_apart_are_clean(name: str) -> None:
     path = specs_folder() / f"{name}.flow"
