@@ -21,6 +21,7 @@ from modelcheck.engine.comparable import assumptions, picked_alike
 from modelcheck.engine.derivation import explain
 from modelcheck.engine.equivalence import decide, words_of
 from modelcheck.engine.evidence import BadEvidence, Certificate, certificate, dump, load
+from modelcheck.engine.forms import decide_forms
 from modelcheck.engine.guessing import Untested
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.lengths import decide_lengths, length_assumptions
@@ -336,10 +337,28 @@ def _picks_observed(
     try:
         return decide_observed(system, claim, wanted, vacuity=options.vacuity)
     except Unsupported as unsupported:
-        found = None if claim.passive else _probed(system, claim, wanted)
-        if found is None:
-            raise refused or unsupported from None
+        if claim.passive or refused is not None:
+            found = None if claim.passive else _probed(system, claim, wanted)
+            if found is None:
+                raise refused or unsupported from None
+            return found
+        return _forms_compared(system, claim, wanted, budget, options)
+
+
+def _forms_compared(
+    system: System, claim: Claim, wanted: Observational, budget: Budget, options: Options
+) -> Proof | Verdict:  # fmt: skip
+    """Return the verdict on two picks that lead to messages of other forms, to an attacker who sends.
+
+    What is expected is tried first: looking for an attack takes longer than proving that there is none.
+    """
+    found = _probed(system, claim, wanted) if claim.expected == "attack" else None
+    if found is not None:
         return found
+    result = decide_forms(system, claim, wanted, budget, vacuity=options.vacuity)
+    if isinstance(result, PossibleDifference) and claim.expected != "attack":
+        return _probed(system, claim, wanted) or result
+    return result
 
 
 def _probed(system: System, claim: Claim, wanted: Observational) -> Attack | None:

@@ -14,11 +14,34 @@ from modelcheck.engine.clauses import (
     base_name,
 )
 from modelcheck.engine.possession import untied
-from modelcheck.engine.steps import add_block, declare_role, expose_block, expose_weak, session_literal, state_literal
+from modelcheck.engine.steps import (
+    add_block,
+    declare_role,
+    expose_block,
+    expose_weak,
+    session_literal,
+    state_literal,
+    substituted,
+)
+from modelcheck.engine.supplies import APART, ON_ONE_SIDE, SENT, Supplier, Supply, sent
 from modelcheck.machines.blocks import blocks
 from modelcheck.machines.machine import Create, Keep, Recall, Receive, RoleMachine, Send, fixed_values, simple
+from modelcheck.protocol.biterms import IN_TWO_FORMS, TWO, differs, halves
 from modelcheck.protocol.model import Family, Path, Weak
-from modelcheck.protocol.terms import NAME, STORED, App, Key, Term, Var, sort_of, substitute, subterms, unify
+from modelcheck.protocol.terms import (
+    NAME,
+    STORED,
+    App,
+    Key,
+    Term,
+    Var,
+    renamed,
+    sort_of,
+    substitute,
+    subterms,
+    unify,
+    unify_all,
+)
 from modelcheck.protocol.theory import is_data, recipes
 
 
@@ -32,15 +55,17 @@ def build(
     *,
     passive: bool = False,
     hidden: frozenset[str] = frozenset(),
+    paired: bool = False,
 ) -> ClauseSet:
     """Return the clauses of the machines running side by side; knowledge is added as it is demanded.
 
     A ``passive`` attacker reads every message and sends none. Leaves of ``hidden`` sorts are not known to everybody.
+    The terms of ``paired`` machines may have another form in a second system.
     """
     everywhere = frozenset(power.form for power in weak if power.when is None)
     loosened = [untied(machine, possession) for machine in machines]
     machines = tuple(machine for machine, _ in loosened)
-    clauses = ClauseSet(machines, families, everywhere, enumerations, passive, hidden)
+    clauses = ClauseSet(machines, families, everywhere, enumerations, passive, hidden, paired)
     clauses.certified_keys = {variable: meaning for _, table in loosened for variable, meaning in table.items()}
     _register(clauses)
     for machine in machines:
@@ -123,6 +148,10 @@ def close(clauses: ClauseSet) -> None:
         if kind == ATTACKER:
             _given(clauses, pattern, head)
             _composed(clauses, pattern, head)
+        elif kind in ON_ONE_SIDE:
+            _on_one_side(clauses, ON_ONE_SIDE.index(kind), pattern, head)
+        elif kind in APART:
+            _apart(clauses, APART.index(kind), pattern, head)
         elif kind.startswith("channel "):
             _injected(clauses, kind, pattern, head)
         _exposed(clauses, kind, pattern, head)
@@ -186,6 +215,9 @@ def _dishonest(clauses: ClauseSet, family: Family, predicate: int, pattern: Term
 def _composed(clauses: ClauseSet, pattern: Term, head: Literal) -> None:
     if not isinstance(pattern, App):
         return
+    if pattern.function in (TWO, IN_TWO_FORMS):
+        _in_two_forms(clauses, pattern, head)
+        return
     if "hash" in clauses.weak and pattern.function == "hash":
         # Where two systems are compared, this is a value that the attacker can name, the same in both; others it may build.
         alike = [Condition("alike", variable) for variable in pattern.variables] if clauses.hidden else []
@@ -197,6 +229,54 @@ def _composed(clauses: ClauseSet, pattern: Term, head: Literal) -> None:
         wanted = tuple(substitute(need, names) for need in needs)
         body = [literal for need in wanted for literal in clauses.knows(need)]
         clauses.rule(head, body, (), Origin("compose", term=pattern, needs=wanted))
+
+
+def _in_two_forms(clauses: ClauseSet, pattern: App, head: Literal) -> None:
+    """What the attacker has as one term on the left and another on the right, besides what roles sent like that.
+
+    A pair may be one term after all. A message that has to differ is made of at least one part that does.
+    """
+    if pattern.function == TWO:
+        left, right = pattern.arguments
+        for mapping in unify(left, right):
+            one = substitute(left, mapping)
+            arguments = tuple(substitute(v, mapping) for v in pattern.variables)
+            origin = Origin("compose", term=pattern, needs=(one,))
+            clauses.rule(Literal(head.predicate, arguments), list(clauses.knows(one)), (), origin)
+        return
+    whole = pattern.arguments[0]
+    for exposure in clauses.exposures:
+        if exposure.kind == ATTACKER and differs(exposure.term):
+            for mapping in unify_all(halves(whole), halves(renamed(exposure.term, SENT))):
+                _supplied(clauses, pattern, head, sent(clauses, exposure, mapping))
+    for needs, _ in recipes(whole, clauses.weak):
+        for at, need in enumerate(needs):
+            rest = (literal for place, other in enumerate(needs) if place != at for literal in clauses.knows(other))
+            apart = clauses.knows(App(IN_TWO_FORMS, (need,)))
+            clauses.rule(head, [*apart, *rest], (), Origin("compose", term=pattern, needs=needs))
+
+
+def _on_one_side(clauses: ClauseSet, side: int, pattern: Term, head: Literal) -> None:
+    """What the attacker has of which it is known only what it is on one side."""
+    supplier = Supplier(clauses, side)
+    clauses.rule(head, list(clauses.knows(pattern)), (), Origin("compose", term=pattern, needs=(pattern,)))
+    for exposure, mine, _ in supplier.sent:
+        for mapping in unify(pattern, renamed(mine, SENT)):
+            _supplied(clauses, pattern, head, sent(clauses, exposure, mapping))
+    for needs, _ in recipes(pattern, clauses.weak):
+        _supplied(clauses, pattern, head, Supply({}, tuple(one for need in needs for one in supplier.has(need))))
+
+
+def _apart(clauses: ClauseSet, side: int, pattern: Term, head: Literal) -> None:
+    """What the attacker has that is something on one side, and on the other not what it should be."""
+    assert isinstance(pattern, App)
+    for supply in Supplier(clauses, side).ways_apart(pattern):
+        _supplied(clauses, pattern, head, supply)
+
+
+def _supplied(clauses: ClauseSet, pattern: Term, head: Literal, supply: Supply) -> None:
+    body, conditions = supply.settled()
+    clauses.rule(substituted(head, supply.mapping), body, conditions, Origin("compose", term=pattern))
 
 
 def _injected(clauses: ClauseSet, place: str, pattern: Term, head: Literal) -> None:
@@ -259,7 +339,9 @@ def _candidates(clauses: ClauseSet, kind: str, pattern: Term) -> Iterator[Exposu
         if exposure.kind != kind:
             continue
         term = exposure.term
-        if sort is not None:
+        if clauses.paired:
+            yield exposure
+        elif sort is not None:
             if sort_of(term) == sort:
                 yield exposure
         elif isinstance(term, App) and isinstance(pattern, App) and term.function == pattern.function:
@@ -270,5 +352,7 @@ def _fits(pattern: Term, exposure: Exposure) -> Iterator[dict[Var, Term]]:
     if exposure.any_message:
         assert isinstance(pattern, App) and isinstance(exposure.term, App)
         yield from unify(pattern.arguments[0], exposure.term.arguments[0])
+    elif differs(pattern) or differs(exposure.term):
+        yield from unify_all(halves(pattern), halves(exposure.term))
     else:
         yield from unify(pattern, exposure.term)

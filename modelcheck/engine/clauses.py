@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from modelcheck.machines.blocks import Block
 from modelcheck.machines.machine import RoleMachine
+from modelcheck.protocol.biterms import settled
 from modelcheck.protocol.model import Family
 from modelcheck.protocol.terms import (
     NAME,
@@ -173,6 +174,8 @@ class ClauseSet:
     """Whether the attacker only listens: roles then receive what roles send."""
     hidden: frozenset[str] = frozenset()
     """Sorts that are public elsewhere and of which the attacker here knows only what it makes or learns."""
+    paired: bool = False
+    """Whether terms may have another form in a second system (see :mod:`modelcheck.protocol.biterms`)."""
     predicates: list[Predicate] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
@@ -230,6 +233,7 @@ class ClauseSet:
 
     def knows(self, term: Term, kind: str = ATTACKER) -> Iterator[Literal]:
         """Yield the literals that say that the attacker (or a private place) has ``term``."""
+        term = settled(term) if self.paired else term
         if kind == ATTACKER:
             if isinstance(term, App) and is_data(term.function):
                 for argument in term.arguments:

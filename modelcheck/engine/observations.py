@@ -19,6 +19,7 @@ from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Exposure, 
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.leaks import Given
 from modelcheck.engine.steps import Draft, arrival, certificates, extended, session_literal, state_literal, substituted
+from modelcheck.engine.supplies import owner
 from modelcheck.machines.blocks import Block
 from modelcheck.machines.machine import Guard, Receive, RoleMachine, Step, fixed_values
 from modelcheck.machines.reading import Part, beginnings
@@ -164,7 +165,7 @@ def checked_parts(
         yield part, term
 
 
-def _told_apart(checked: Iterable[tuple[Part, Term]]) -> Iterator[Term]:
+def told_apart(checked: Iterable[tuple[Part, Term]]) -> Iterator[Term]:
     """Yield what a message must look like to get past each group of checks whose failures look alike."""
     checks = list(checked)
     for index, (part, term) in enumerate(checks, 1):
@@ -227,11 +228,11 @@ def _step_tests(clauses: ClauseSet, machine: RoleMachine, draft: Draft, step: St
             yield from _received(clauses, machine, draft, step, bound)
         case Guard("equal" | "differ", left, right):
             assert right is not None
-            words = f"{machine.role.name} compares {_brief(left)} with {_brief(right)} and finds them equal"
+            words = f"{machine.role.name} compares {brief(left)} with {brief(right)} and finds them equal"
             yield from _compared(clauses, machine, draft, (left, right), words)
         case Guard("among", left, _, values) if str(sort_of(left)) in clauses.hidden:
             found = Condition("straddles", left, None, values)
-            words = f"{machine.role.name} finds that {_brief(left)} is {' or '.join(values)}"
+            words = f"{machine.role.name} finds that {brief(left)} is {' or '.join(values)}"
             yield _test(clauses, machine, Draft(draft.mapping, draft.body, [*draft.conditions, found]), [], 0, words)
         case Guard("new" | "member" as test, left, _):
             if any(str(sort_of(leaf)) in split_sorts(clauses) for leaf in subterms(left)):
@@ -246,9 +247,9 @@ def _received(
     clauses: ClauseSet, machine: RoleMachine, draft: Draft, step: Receive, bound: set[Var]
 ) -> Iterator[Test]:  # fmt: skip
     pattern = substitute(step.pattern, draft.mapping)
-    words = f"{machine.role.name}, receiving {_listed(step.names)}, gets past a check"
+    words = f"{machine.role.name}, receiving {listed(step.names)}, gets past a check"
     before: list[Term] = []
-    for cut in _told_apart(checked_parts(pattern, bound, step.readings)):
+    for cut in told_apart(checked_parts(pattern, bound, step.readings)):
         part, place = arrival(clauses, machine, cut, step.channel, step.sender)
         supply = _Supply(clauses, bound)
         supplied = supply.term(part)
@@ -297,7 +298,7 @@ def attacker_tests(clauses: ClauseSet, exposures: Iterable[Exposure]) -> Iterato
     for exposure in exposures:
         if exposure.kind != ATTACKER:
             continue
-        machine = _owner(clauses, exposure)
+        machine = owner(clauses, exposure)
         for tested, words in _tests(exposure.term, machine.role.name):
             key = (exposure.predicate, tested, exposure.needs, exposure.conditions)
             if key not in done:
@@ -305,21 +306,15 @@ def attacker_tests(clauses: ClauseSet, exposures: Iterable[Exposure]) -> Iterato
                 yield from _seen(clauses, machine, exposure, tested, words)
 
 
-def _owner(clauses: ClauseSet, exposure: Exposure) -> RoleMachine:
-    return next(
-        m for m in clauses.machines if clauses.state_of.get((m.role.name, exposure.state)) == exposure.predicate
-    )
-
-
 def _tests(term: Term, role: str) -> Iterator[tuple[Term, str]]:
     """Yield what the attacker may hold against a term: an equal one, a key that opens it, a key that verifies it."""
-    yield term, f"the attacker knows something that equals {_brief(term)} from {role}"
+    yield term, f"the attacker knows something that equals {brief(term)} from {role}"
     for opening in OPENINGS:
         bound: dict[Var, Term] = {}
         if opening.weak or not match(opening.sealed, term, bound):
             continue
         for need in opening.needs or opening.role_needs:
-            yield fill(need, bound), f"the attacker has a key that fits {_brief(term)} from {role}"
+            yield fill(need, bound), f"the attacker has a key that fits {brief(term)} from {role}"
 
 
 def _seen(clauses: ClauseSet, machine: RoleMachine, exposure: Exposure, tested: Term, words: str) -> Iterator[Test]:
@@ -343,10 +338,12 @@ def given_tests(clauses: ClauseSet, given: Given, needs: tuple[Term, ...]) -> It
             yield Test(words, (*given.body, *known), given.conditions, tuple(supply.pairs))
 
 
-def _brief(term: Term) -> str:
+def brief(term: Term) -> str:
+    """Return the text of a term, cut short if it is long."""
     text = show(term)
     return f"`{text if len(text) <= 60 else text[:57] + '...'}`"
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def listed(names: tuple[str, ...]) -> str:
+    """Return the messages of a step in words."""
     return ", ".join(name for name in names if "." not in name) or "a message"

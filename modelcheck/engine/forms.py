@@ -1,0 +1,192 @@
+"""Picks that change the form of messages, to an attacker who sends: proven for any number of sessions, or left open.
+
+The judged session takes its way of the left and its way of the right at once (:mod:`modelcheck.machines.paired`). If no test
+of :mod:`modelcheck.engine.formtests` can come out on one side only, both systems always take the same steps and show the same:
+they are equivalent in the sense of :mod:`modelcheck.engine.equivalence`. What a test may show is not executed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from modelcheck.engine.attacker import build, close
+from modelcheck.engine.boxes import Budget
+from modelcheck.engine.clauses import SESSION, Condition
+from modelcheck.engine.formtests import Difference, FormTests
+from modelcheck.engine.judged import OTHER, STAR, Case, Forbids, Unsupported
+from modelcheck.engine.leaks import Given, leak_rules
+from modelcheck.engine.prover import Proof, System
+from modelcheck.engine.scene import Scene, Session, summaries
+from modelcheck.engine.solver import Solved, Solver
+from modelcheck.engine.steps import session_literal, session_variable
+from modelcheck.machines.held import Stance
+from modelcheck.machines.machine import Pick, RoleMachine, fresh_values
+from modelcheck.machines.paired import Unpaired, paired
+from modelcheck.protocol.model import Claim, Dishonest, Leak, Observational, UncheckedPossession, Weak
+from modelcheck.protocol.terms import NAME, Const, Key, Var, renamed, sort_of
+from modelcheck.protocol.theory import DISHONEST
+from modelcheck.verdict import PossibleDifference, Vacuous
+
+LEAKED = "leaked "
+
+
+def decide_forms(
+    system: System, claim: Claim, wanted: Observational, budget: Budget, *, vacuity: bool
+) -> Proof | PossibleDifference | Vacuous:  # fmt: skip
+    """Return a proof that an attacker who sends does not see the pick, what it may see, or why the claim is empty.
+
+    Raises BudgetExceeded, or :class:`Unsupported` if the two ways do not go side by side.
+    """
+    bench = _Bench(system, claim, wanted)
+    solver = Solver(budget)
+    solved = solver.solve(bench.case())
+    if solved.goal is not None:
+        solved = solver.solve(bench.case(), exact=True)
+    if solved.goal is not None:
+        words = solved.case.words[solved.goal]
+        return PossibleDifference((), f"so the two sides of `{wanted.subject}` may look different: {words}")
+    if not vacuity:
+        return Proof((solved,))
+    if not bench.ends(solved):
+        return Vacuous(f"the judged session of {wanted.role} never gets to one of its ends")
+    for words, given in bench.leaks():
+        if solver.solve(bench.case(given)).goal is not None:
+            return Proof((solved,), words)
+    return Vacuous("even if all keys and all secrets of the judged session leaked, nobody could tell the sides apart")
+
+
+class _Bench:
+    """Everything that is the same for the cases of one claim."""
+
+    def __init__(self, system: System, claim: Claim, wanted: Observational) -> None:
+        _refuse(claim)
+        machine = next(m for m in system.machines if m.role.name == wanted.role)
+        try:
+            self.pairs = paired(system.machines, wanted.role, _picks(system, machine, wanted), wanted.sides)
+        except Unpaired as problem:
+            raise Unsupported(f"{problem}, where messages change their form") from None
+        weak = tuple(power for power in claim.powers if isinstance(power, Weak))
+        self.claim, self.machine = claim, machine
+        self.clauses = build(
+            self.pairs.machines, system.protocol.key_families(), system.protocol.finite_sorts(), weak, paired=True
+        )
+        dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
+        self.names = {v: DISHONEST if v.name in dishonest else f"the {v.name}" for v in machine.role.parameters}
+        if not dishonest <= {v.name for v in self.names} or dishonest & {v.name for v in machine.role.own}:
+            raise Unsupported("a dishonest party that is not another one which the judged session names from the start")
+        self.honest = (*(name for name in self.names.values() if name != DISHONEST), OTHER)
+        star = Session(STAR, wanted.role, tuple(self.names.values()), True)
+        self.sessions = (*summaries(self.clauses, self.honest), star)
+        others = tuple(session.label for session in self.sessions if session is not star)
+        self.differences: tuple[Difference, ...] = tuple(
+            dict.fromkeys(FormTests(self.clauses, self.pairs, others).differences())
+        )
+        close(self.clauses)
+
+    def case(self, given: tuple[Given, ...] = ()) -> Case:
+        """Return the case that nothing is seen on one side only, if more leaks than the claim says."""
+        leaked = leak_rules(self.clauses, [*self._lost(), *given])
+        scene = Scene(self.clauses, self.honest, frozenset({OTHER}), self.sessions, (), leaked)
+        goals = [(scene.goal(one.body, one.conditions), one.words) for one in self.differences]
+        kept = [(goal, words) for goal, words in goals if goal is not None]
+        return Case(
+            self.machine.role.name, scene, tuple(goal for goal, _ in kept), self._forbidden(scene), (),
+            ((STAR, Stance(self.machine, 0, {})),), words=tuple(words for _, words in kept),
+        )  # fmt: skip
+
+    def _forbidden(self, scene: Scene) -> dict[int, tuple[tuple[int, ...], ...]]:
+        """Return the states of the judged role in which only the judged session is, and those in which it is not."""
+        star = scene.mask(SESSION, [STAR])
+        forbids = Forbids()
+        for states, sessions in (
+            (self.pairs.judged_only, scene.full(SESSION) & ~star),
+            (self.pairs.others_only, star),
+        ):
+            for state in states:
+                predicate = self.clauses.state_of.get((self.machine.role.name, state))
+                if predicate is not None:
+                    columns = self.clauses.predicates[predicate].columns
+                    forbids.add(predicate, (sessions, *(scene.full(sort) for sort in columns[1:])))
+        return forbids.result()
+
+    def ends(self, solved: Solved) -> bool:
+        """Return whether the judged session gets to the end of its ways."""
+        star = solved.case.scene.mask(SESSION, [STAR])
+        relations = solved.stages[-1][1].relations
+        predicates = [self.clauses.state_of.get((self.machine.role.name, state)) for state in self.pairs.ends]
+        return any(box[0] & star for p in predicates if p is not None for box in relations.get(p, ()))
+
+    def leaks(self) -> Iterator[tuple[str, tuple[Given, ...]]]:
+        """Yield what might leak besides, in words."""
+        names = tuple(self.names.values())
+        keys = {name: tuple(self._keys(name, [names] * family.arity)) for name, family in self.clauses.families.items()}
+        yield from ((f"the key {name} of the judged names", given) for name, given in keys.items())
+        every = tuple(given for one in keys.values() for given in one)
+        here = Condition("among", session_variable(LEAKED), None, (STAR,))
+        machine = next(m for m in self.clauses.machines if m.role.name == self.machine.role.name)
+        secrets = tuple(
+            Given(renamed(v, LEAKED), (session_literal(self.clauses, machine, LEAKED),), (here,), f"{v.name} of the judged session")
+            for v in fresh_values(machine)
+        )  # fmt: skip
+        yield "all keys and secrets of the judged session", (*every, *secrets)
+
+    def _lost(self) -> Iterator[Given]:
+        """Yield the long-term keys that the claim says leak."""
+        for power in self.claim.powers:
+            for datum in power.data if isinstance(power, Leak) else ():
+                family = self.clauses.families[datum.name]
+                named: dict[str, tuple[str, ...]] = {v.name: (name,) for v, name in self.names.items()}
+                choices = [named.get(name, ()) for name in datum.arguments or ("",) * family.arity]
+                yield from self._keys(family.name, choices)
+
+    def _keys(self, family: str, choices: Sequence[tuple[str, ...]]) -> Iterator[Given]:
+        """Yield the keys of a family for some names, any where there is none to choose."""
+        ways: list[tuple[Const | Var, ...]] = [()]
+        for names in choices:
+            arguments: list[Const | Var] = [Const(name, NAME) for name in names] or [self.clauses.fresh(NAME)]
+            ways = [(*way, argument) for way in ways for argument in arguments]
+        for way in ways:
+            yield Given(Key(family, self.clauses.families[family].sort, way), (), (), f"the key {family}")
+
+
+def _refuse(claim: Claim) -> None:
+    """Raise :class:`Unsupported` for claims that paired machines do not cover."""
+    if claim.premise is not None:
+        raise Unsupported("a premise of a claim of indistinguishability")
+    for power in claim.powers:
+        if isinstance(power, UncheckedPossession):
+            raise Unsupported("unchecked possession where messages change their form")
+        if isinstance(power, Weak) and (power.form == "hash" or power.when is not None):
+            raise Unsupported("a weak hash, or what is weak in some sessions only, where messages change their form")
+        if isinstance(power, Leak) and (power.after is not None or any(datum.kind != "key" for datum in power.data)):
+            raise Unsupported("leaks of session values or at some time, where messages change their form")
+
+
+def _picks(system: System, machine: RoleMachine, wanted: Observational) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of states that the judged role gets to by its pick on the left and on the right.
+
+    Raises :class:`Unsupported` if it is not plain which pick is the subject.
+    """
+    subjects = {
+        path.values[wanted.subject.name] for path in system.protocol.paths if wanted.subject.name in path.values
+    }
+    sorts = {sort_of(subject) for subject in subjects}
+    picks = [s for s in machine.states if isinstance(s.step, Pick) and sort_of(s.step.value) in sorts]
+    if any(one in machine.lineage(other.parent) for one in picks for other in picks):
+        raise Unsupported("a role with two picks of one sort where messages change their form")
+    for left in picks:
+        for right in picks:
+            if (
+                left.parent == right.parent
+                and _takes(left.step, wanted.sides[0])
+                and _takes(right.step, wanted.sides[1])
+            ):
+                yield left.index, right.index
+
+
+def _takes(step: object, value: str) -> bool:
+    """Return whether a pick may be of a value."""
+    assert isinstance(step, Pick)
+    if isinstance(step.value, Const):
+        return step.value.value == value
+    return step.allowed is None or value in step.allowed
