@@ -306,7 +306,8 @@ class Paired:
             if _applied(states[a].step, sides[0].values) == _applied(states[b].step, sides[1].values)
         ]  # fmt: skip
         if {a for a, _ in pairs} != {a for a, _ in same} or {b for _, b in pairs} != {b for _, b in same} or not same:
-            raise Unpaired(f"a comparison or decision that {role} takes on one side only")
+            self._parts(at, role, f"{role} compares or decides something on one side only", judged=judged)
+            return
         for a, b in same:
             step = _applied(states[a].step, sides[0].values)
             assert step is not None

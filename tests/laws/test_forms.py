@@ -45,8 +45,12 @@ ANSWERS = [
 def protocol(seed: int) -> str:
     """Alice says one thing or another, Bob answers each of them or both alike."""
     random = Random(seed)
-    common = random.choice(["pk_encrypt(pk(dec(b)), n), ", "pk_encrypt(pk(dec(b)), n), ", "", "hash(n), "])
-    bodies = [f"{common}{random.choice(SEALED if random.random() < 0.8 else CLEAR)}" for _ in range(2)]
+    common, rest = random.choice([
+        ("pk_encrypt(pk(dec(b)), n), ", ""), ("pk_encrypt(pk(dec(b)), n), ", ""), ("", ""), ("hash(n), ", ""),
+        ("pk_encrypt(pk(dec(b)), n, ", ")"), ("pk_encrypt(pk(dec(b)), n), encrypt(kdf(n), ", ")"),
+        ("pk_encrypt(pk(dec(b)), n), encrypt(kdf(n), ", ")"), ("pk_encrypt(pk(dec(b)), n, a, ", ")"),
+    ])  # fmt: skip
+    bodies = [f"{common}{random.choice(SEALED if random.random() < 0.8 else CLEAR)}{rest}" for _ in range(2)]
     leak = random.choice(["", "", "", " despite leak of sig"])
     both, *answers = (random.choice(ANSWERS) for _ in range(3))
     apart = random.random() < 0.5

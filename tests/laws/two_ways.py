@@ -12,9 +12,9 @@ from itertools import product
 
 from modelcheck.machines.machine import Create, Guard, Pick, Reach, Receive, Send
 from modelcheck.machines.reading import beginnings
-from modelcheck.protocol.terms import ANYTHING, App, Const, Key, Term, Var, exchange
+from modelcheck.protocol.terms import ANYTHING, App, Const, Key, Term, Var, exchange, sort_of
 from tests.laws.explicit import ATTACKER, Session
-from tests.laws.two_worlds import SORTS, Different, Frames, Pairs, Twins, at, fitting, ground, leaves
+from tests.laws.two_worlds import SORTS, Different, Frames, Pairs, Twins, at, ground, leaves, turned
 
 FILLING = Const(ATTACKER, "Opaque")
 Run = tuple[Session, tuple[Term, ...], tuple[Term, ...]]
@@ -101,7 +101,12 @@ class Ways:
         return frozenset(found)
 
     def runs(
-        self, session: Session, message: Term | None, side: int, sent: tuple[Term, ...] = (), picked: tuple[Term, ...] = ()
+        self,
+        session: Session,
+        message: Term | None,
+        side: int,
+        sent: tuple[Term, ...] = (),
+        picked: tuple[Term, ...] = (),
     ) -> Iterator[Run]:
         """How a session goes on with a message until it waits; a message is taken by the first branch that it fits."""
         machine = session.machine
@@ -115,7 +120,7 @@ class Ways:
                 case Receive(pattern=pattern):
                     if message is None:
                         continue
-                    values = fitting(ground(session, pattern), message)
+                    values = taken(ground(session, pattern), message)
                     if values is None:
                         continue
                     bound = {variable for variable, _ in session.values}
@@ -165,14 +170,37 @@ def receives(session: Session) -> Iterator[Receive]:
             yield step
 
 
+def taken(pattern: Term, message: Term) -> dict[Var, Term] | None:
+    """What the variables of a pattern are in a message; opaque values are taken as they come."""
+    for one in turned(pattern):
+        values: dict[Var, Term] = {}
+        if _takes(one, message, values):
+            return values
+    return None
+
+
+def _takes(pattern: Term, message: Term, values: dict[Var, Term]) -> bool:
+    if isinstance(pattern, Var):
+        if pattern in values:
+            return values[pattern] is message
+        values[pattern] = message
+        return pattern.sort in ("Opaque", sort_of(message))
+    if pattern is message or pattern is ANYTHING:
+        return True
+    if not isinstance(pattern, App | Key) or type(pattern) is not type(message) or not pattern.variables:
+        return False
+    assert isinstance(message, App | Key)
+    return (
+        pattern.fields[0] == message.fields[0] and len(pattern.arguments) == len(message.arguments)
+        and all(_takes(one, other, values) for one, other in zip(pattern.arguments, message.arguments, strict=True))
+    )  # fmt: skip
+
+
 def fits_so_far(pattern: Term, message: Term) -> bool:
     """Whether a message begins as expected: it may be anything where the pattern is."""
     if pattern is ANYTHING:
         return True
-    if isinstance(pattern, App) and isinstance(message, App) and any(v is ANYTHING for v in pattern.arguments):
-        return pattern.function == message.function and len(pattern.arguments) == len(message.arguments) and all(
-            map(fits_so_far, pattern.arguments, message.arguments))  # fmt: skip
     if isinstance(pattern, App) and isinstance(message, App) and pattern.function != "dh":
         return pattern.function == message.function and len(pattern.arguments) == len(message.arguments) and all(
             map(fits_so_far, pattern.arguments, message.arguments))  # fmt: skip
-    return fitting(pattern, message) is not None
+    return taken(pattern, message) is not None
