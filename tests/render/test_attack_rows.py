@@ -217,6 +217,19 @@ def test_two_sides_fit_a_page_and_nothing_overlaps(sessions: int) -> None:
     assert all(side in picture.description for side in SIDES)
 
 
+def test_sides_below_each_other_have_their_lifelines_at_the_same_places() -> None:
+    """Each side is wider than the other somewhere."""
+    longer = "sends Hello, More of it, Rest, Remainder"
+    sent = [step("session", "A #1", f"A #1 of p {longer}", "A #1 of q sends Hello"),
+            step("session", "A #2", "A #2 of p sends Hello", f"A #2 of q {longer}, accepts"),
+            step("session", "A #3", "A #3 of p sends Hello", f"A #3 of q {longer}")]  # fmt: skip
+    svg = attack_picture(HOLDS, told_apart(3, *sent)).svg()
+    heads = {name: [one.left for one in drawn.words(svg) if one.text.replace("\xa0", " ") == name]
+             for name in ("A #1", "A #2", "attacker", "A #3")}  # fmt: skip
+    assert [len(both) for both in heads.values()] == [2, 2, 2, 2]
+    assert all(upper == lower for upper, lower in heads.values())
+
+
 @pytest.mark.parametrize("claim", ["poll.active", "poll.passive"])
 def test_pictures_of_two_sides_say_what_each_shows(claim: str) -> None:
     result = results(POLL)[claim]
