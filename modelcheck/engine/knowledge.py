@@ -16,7 +16,7 @@ from modelcheck.engine.cnf import FALSE, Cnf, Lit
 from modelcheck.engine.deduction import ATTACKER_VALUES, KeyRing
 from modelcheck.engine.symbols import Symbols
 from modelcheck.protocol.terms import NAME, STORED, App, Const, Key, Term, Var, rebuild, replace, sort_of, unify
-from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS, SCHEMATIC, is_data, openings, recipes
+from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS, SCHEMATIC, is_data, open_parts, openings, recipes
 
 Fact = int
 
@@ -90,7 +90,7 @@ class Knowledge:
     def require(self, literal: Lit, place: str, term: Term) -> list[Fact]:
         """Make a literal imply that the attacker (or a private place) has a term; return the facts that this rests on."""
         facts = []
-        for part in _parts(term) if place == ATTACKER else (term,):
+        for part in open_parts(term) if place == ATTACKER else (term,):
             if place == ATTACKER and self.is_public(part):
                 continue
             known, fact = self._knows(place, part)
@@ -248,15 +248,6 @@ class Knowledge:
             self.cnf.add(-option, self.symbols.among(name, (DISHONEST,)))
         self.support(fact, option, self.require(option, ATTACKER, payload))
         yield option
-
-
-def _parts(term: Term) -> Iterator[Term]:
-    """Yield what everybody reads off a term."""
-    if isinstance(term, App) and is_data(term.function):
-        for argument in term.arguments:
-            yield from _parts(argument)
-    else:
-        yield term
 
 
 def _head(term: Term) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Exposure, stored_values
 from modelcheck.engine.cnf import TRUE, Cnf, Lit
@@ -177,7 +178,7 @@ class Scenario(Knowledge):
         """Require that a value is in all sets, or the best that is."""
         sort = sort_of(value)
         assert sort is not None
-        for sets in _products([self._options(source) for source in sources]):
+        for sets in product(*map(self._options, sources)):
             common = [v for v in self.clauses.enumerations[sort] if all(v in set_members(s) for s, _ in sets)]
             wanted = self.symbols.among(value, common[:1] if rule == "best" else common)
             self.cnf.add(-literal, *(-chosen for _, chosen in sets), wanted)
@@ -291,7 +292,7 @@ def _domains(
         for variable in fresh_values(instance.machine):
             domains[variable.sort][instance.of(variable)] = None
     for family in clauses.families.values():
-        for index in _tuples(names, family.arity):
+        for index in product(names, repeat=family.arity):
             domains[family.sort][ring.normal(Key(family.name, family.sort, index))] = None
     domains[NAME] = dict.fromkeys(names)
     for sort, values in clauses.enumerations.items():
@@ -342,24 +343,6 @@ def _received(clauses: ClauseSet, machine: RoleMachine, states: set[int]) -> set
             if isinstance(term, App) and term.function == "sign":
                 todo.append(term.arguments[1])
     return found
-
-
-def _tuples(values: Sequence[Term], size: int) -> Iterator[tuple[Term, ...]]:
-    if size == 0:
-        yield ()
-        return
-    for first in values:
-        for rest in _tuples(values, size - 1):
-            yield (first, *rest)
-
-
-def _products(options: Sequence[list[tuple[str, Lit]]]) -> Iterator[tuple[tuple[str, Lit], ...]]:
-    if not options:
-        yield ()
-        return
-    for first in options[0]:
-        for rest in _products(options[1:]):
-            yield (first, *rest)
 
 
 def _sent_or_kept(steps: Iterable[Step]) -> Iterator[Term]:

@@ -10,6 +10,7 @@ import pytest
 from modelcheck import cli
 from modelcheck.cache import VerdictCache
 from tests.command_line.outcome import Outcome, Run
+from tests.support import exit_code
 
 
 @pytest.fixture
@@ -20,12 +21,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.setattr(cli, "_cache", lambda: VerdictCache(kept))
 
     def command(*arguments: str) -> Outcome:
-        code: object = 0
-        try:
-            cli.run(arguments)
-        except SystemExit as exited:
-            code = exited.code
-        assert isinstance(code, int)
+        code = exit_code(*arguments)
         captured = capsys.readouterr()
         out = re.sub(r" +\d+ ms", " # ms", re.sub(r"\d+\.\d+ s\b", "# s", captured.out))
         return Outcome(code, out, captured.err)

@@ -118,9 +118,7 @@ def test_pictures_of_attacks_are_clean_and_described(found: dict[str, ClaimResul
     result = found[claim]
     picture = attack_picture(result, attack(result))
     svg = picture.svg()
-    assert drawn.overlaps(svg) == []
-    assert drawn.struck(svg) == []
-    assert drawn.cut(svg) == []
+    assert drawn.flaws(svg) == []
     assert picture.title == f"Attack on {claim}"
     assert all(step.text in picture.description for step in attack(result).steps)
     assert picture.description.endswith(attack(result).conclusion)
@@ -207,9 +205,7 @@ def test_two_sides_fit_a_page_and_nothing_overlaps(sessions: int) -> None:
             for n in range(1, sessions + 1)]  # fmt: skip
     picture = attack_picture(HOLDS, told_apart(sessions, *sent))
     svg = picture.svg()
-    assert drawn.overlaps(svg) == []
-    assert drawn.struck(svg) == []
-    assert drawn.cut(svg) == []
+    assert drawn.flaws(svg) == []
     assert drawn.size(svg)[0] <= 1300
     titles = {one.text.replace("\xa0", " "): one for one in drawn.words(svg)}
     assert (titles[SIDES[0]].top == titles[SIDES[1]].top) == (sessions <= 2)
@@ -238,7 +234,7 @@ def test_pictures_of_two_sides_say_what_each_shows(claim: str) -> None:
     assert all(text in picture.description for one in steps for text in (one.text, one.right))
     assert "@" not in picture.description
     svg = picture.svg()
-    assert (drawn.overlaps(svg), drawn.struck(svg), drawn.cut(svg)) == ([], [], [])
+    assert drawn.flaws(svg) == []
     marked = attack_pair(result, attack(result)).left.rows[-1]
     assert isinstance(marked, Marked)
     assert max(map(len, attack_text(result, attack(result)).splitlines())) <= WIDTH
