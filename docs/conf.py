@@ -112,14 +112,14 @@ def family_page(folder: Path, specs: dict[Path, tuple[Protocol, ...]]) -> str:
         claims = [claim for protocol in protocols for claim in protocol.claims]
         attacks = sum(claim.expected == "attack" for claim in claims)
         counts = f"claims: {len(claims) - attacks} hold, {attacks} attacked"
-        lines += ["", f"[{path.stem}]({path.stem}.md) ({counts})", f": {about(path, protocols)}"]
+        lines += ["", f"[{path.stem}]({path.stem}.md) ({counts})", f": {about(path)}"]
     return "\n".join([*lines, "", ":::{toctree}", ":hidden:", "", *(path.stem for path in specs), ":::"]) + "\n"
 
 
 def spec_page(path: Path, protocols: tuple[Protocol, ...]) -> str:
     """Return the page of a spec: what it is about, and a section for each of its protocols."""
     file = f"../../../specs/{path.parent.name}/{path.name}"
-    lines = [f"# {path.stem}", "", about(path, protocols), "", f"{{download}}`{path.name} <{file}>`", ""]
+    lines = [f"# {path.stem}", "", about(path), "", f"{{download}}`{path.name} <{file}>`", ""]
     titles = {protocol.name: f": {escaped(protocol.title)}" if protocol.title else "" for protocol in protocols}
     lines += [f"- {{flow:protocol}}`{name}`{title}" for name, title in titles.items()]
     lines.append("")
@@ -129,10 +129,10 @@ def spec_page(path: Path, protocols: tuple[Protocol, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def about(path: Path, protocols: tuple[Protocol, ...]) -> str:
-    """Return what a spec is about: the comment that it starts with, or else the title of its first protocol."""
+def about(path: Path) -> str:
+    """Return what a spec is about: the comment that it starts with."""
     lines = takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
-    text = " ".join(line.lstrip("# ") for line in lines) or f"{protocols[0].title}."
+    text = " ".join(line.lstrip("# ") for line in lines)
     return escaped(text[:1].upper() + text[1:])
 
 

@@ -265,6 +265,12 @@ def _outcome(task: ClaimTask, outcome: Outcome, request: Request) -> Decided:
             return outcome.value
         case "failed":
             return Decided(crashed(task, outcome.value.rstrip().rpartition("\n")[2], outcome.value))
+        case "killed":
+            reason = (
+                f"{outcome.value} before it had a verdict on {task.protocol}.{task.claim}, probably for lack of memory; "
+                "let fewer work at once (--jobs), or limit the memory of each (--memory)"
+            )
+            return Decided(pipeline.result_of(task, Undecided(reason)))
         case "lost" if request.memory is not None:
             reason = f"{outcome.value}; it may have wanted more than {request.memory} MiB (raise it with --memory)"
             return Decided(pipeline.result_of(task, Undecided(reason)))

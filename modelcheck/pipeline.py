@@ -41,7 +41,7 @@ from modelcheck.protocol.model import Claim, Observational, Protocol, Reachable
 from modelcheck.protocol.resolve import Resolver
 from modelcheck.protocol.typeflaw import flaws
 from modelcheck.source import Source
-from modelcheck.syntax import tree
+from modelcheck.syntax import file_tree
 from modelcheck.syntax.load import parse, read_source
 from modelcheck.verdict import (
     Attack,
@@ -117,7 +117,7 @@ def open_library(files: Sequence[Path], known: Mapping[Path, Source] | None = No
 
     Texts that are ``known``, by their resolved paths, are not read again.
     """
-    trees: dict[Path, tree.File] = {}
+    trees: dict[Path, file_tree.File] = {}
     sources: dict[Path, Source] = {}
     found: list[Diagnostic] = []
     todo = [(path, None) for path in files]
@@ -133,7 +133,7 @@ def open_library(files: Sequence[Path], known: Mapping[Path, Source] | None = No
             found += rejected.diagnostics
             continue
         for item in trees[key].items:
-            if isinstance(item, tree.Include):
+            if isinstance(item, file_tree.Include):
                 if item.path.endswith(".flow"):
                     todo.append((path.parent / item.path, item))  # type: ignore[arg-type]
                 else:
@@ -142,14 +142,14 @@ def open_library(files: Sequence[Path], known: Mapping[Path, Source] | None = No
     if found:
         raise SpecRejected(in_source_order(found))
     protocols = Resolver(trees.values()).all()
-    items = [item for file in trees.values() for item in file.items if not isinstance(item, tree.Include)]
+    items = [item for file in trees.values() for item in file.items if not isinstance(item, file_tree.Include)]
     texts = {item.name.text: item.span.text for item in items}
     library = Library(tuple(files), protocols, (), tuple(sources.values()), texts)
     _project_all(library)
     return library
 
 
-def _read(path: Path, included: tree.Include | None) -> Source:
+def _read(path: Path, included: file_tree.Include | None) -> Source:
     try:
         return read_source(path)
     except SpecRejected as rejected:

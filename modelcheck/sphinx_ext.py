@@ -33,7 +33,7 @@ from modelcheck.pygments_lexer import FlowLexer
 from modelcheck.render.key_schedule import key_schedule
 from modelcheck.render.ladder_rows import message_names
 from modelcheck.render.picture import MissingExtra, Picture
-from modelcheck.syntax import tree
+from modelcheck.syntax import file_tree
 from modelcheck.syntax.load import parse, read_source
 from modelcheck.verdict import (
     Attack,
@@ -287,7 +287,7 @@ def source_text(protocol: Protocol) -> str:
     """Return a protocol's own lines as its file has them."""
     file = parse(read_source(Path(protocol.span.source.path)))
     for item in file.items:
-        if not isinstance(item, tree.Include) and item.name.text == protocol.name:
+        if not isinstance(item, file_tree.Include) and item.name.text == protocol.name:
             return item.span.text.rstrip()
     raise AssertionError(protocol.name)
 

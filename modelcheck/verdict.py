@@ -80,7 +80,7 @@ class PossibleDifference:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """A budget ran out."""
+    """A budget, the time or the memory ran out, or the process that decided the claim was killed."""
 
     reason: str
 

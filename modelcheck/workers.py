@@ -20,17 +20,21 @@ Work: TypeAlias = Callable[[Any], Any]
 GRACE = 5.0
 """Seconds that a worker may go on after the deadline before it is ended."""
 
+FROM_OUTSIDE = ("SIGHUP", "SIGKILL", "SIGTERM", "SIGXCPU")
+"""What the system and its users end processes with; no mistake of a program raises one of these."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of an order.
 
-    It is ``done`` with a value, ``failed`` with a trace, ``lost`` with the reason why its worker died, ``stopped`` since
-    it was still being worked on after the deadline, or ``late``: not begun before it.
+    It is ``done`` with a value, ``failed`` with a trace, ``killed`` or ``lost`` with how its worker ended, by somebody
+    else's hand or by itself, ``stopped`` since it was still being worked on after the deadline, or ``late``: not begun
+    before it.
     """
 
     index: int
-    what: Literal["done", "failed", "lost", "stopped", "late"]
+    what: Literal["done", "failed", "killed", "lost", "stopped", "late"]
     value: Any
 
 
@@ -126,9 +130,9 @@ class Pool:
             what, value = worker.connection.recv()
         except (EOFError, OSError):
             worker.process.join()
-            reason = _death(worker.process.exitcode)
+            outcome = _death(index, worker.process.exitcode)
             self._drop(worker)
-            return Outcome(index, "lost", reason)
+            return outcome
         worker.index = None
         return Outcome(index, what, value)
 
@@ -151,13 +155,14 @@ def limit_memory(mebibytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
 
 
-def _death(code: int | None) -> str:
-    """Return why a process ended that should not have."""
-    if code == -getattr(signal, "SIGKILL", 9):
-        return "its process was killed, perhaps since it needed more memory than there is"
-    if code is not None and code < 0:
-        return f"its process was ended by {signal.Signals(-code).name}"
-    return f"its process ended with exit code {code}"
+def _death(index: int, code: int | None) -> Outcome:
+    """Return what became of an order whose worker ended before it had answered."""
+    if code is None or code >= 0:
+        return Outcome(index, "lost", f"its process ended with exit code {code}")
+    name = {one.value: one.name for one in signal.Signals}.get(-code, f"signal {-code}")
+    if name in FROM_OUTSIDE:
+        return Outcome(index, "killed", f"its process was killed ({name})")
+    return Outcome(index, "lost", f"its process was ended by {name}")
 
 
 def _end(worker: _Worker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelcheck import cli
 from modelcheck.diagnostics import SpecRejected
 from modelcheck.options import Options
 from modelcheck.pipeline import ClaimTask, Library, check_claim
@@ -37,6 +38,16 @@ def only_claim(text: str) -> ClaimTask | None:
 def results(text: str, options: Options = FAST) -> dict[str, ClaimResult]:
     """The result of every claim, by ``protocol.claim``."""
     return {f"{task.protocol}.{task.claim}": check_claim(task, options) for task in tasks(text)}
+
+
+def exit_code(*arguments: str) -> int:
+    """What a command exits with that is run in this process."""
+    try:
+        cli.run(arguments)
+    except SystemExit as exited:
+        assert isinstance(exited.code, int)
+        return exited.code
+    return 0
 
 
 SIGNED = """\

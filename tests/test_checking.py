@@ -31,6 +31,10 @@ claims
 """
 CLAIMS = ["secrecy", "forward_secrecy", "server_auth", "client_auth", "same_ends", "exponent_lost"]
 FAST = Options(audit=False)
+KILLED = (
+    "its process was killed (SIGKILL) before it had a verdict on hello.server_auth, probably for lack of memory; "
+    "let fewer work at once (--jobs), or limit the memory of each (--memory)"
+)
 
 
 @pytest.fixture
@@ -180,12 +184,14 @@ class TestCache:
 
 
 def open_bad_desk(desk: Any) -> Callable[[Any], Decided]:
-    """What a worker does that goes wrong with two claims, and hangs with a third."""
+    """What a worker does that goes wrong with two claims, is killed with a third, and hangs with a fourth."""
     work = open_desk(desk)
 
     def bad(order: Any) -> Decided:
         if order.claim == "secrecy":
             raise AssertionError("a mistake")
+        if order.claim == "forward_secrecy":
+            os.abort()
         if order.claim == "server_auth":
             os.kill(os.getpid(), signal.SIGKILL)
         if order.claim == "exponent_lost" and order.seconds is not None:
@@ -222,11 +228,14 @@ class TestMishaps:
         monkeypatch.setattr(checking, "open_desk", open_bad_desk)
         found = results([hello], Request(FAST, 2))
         assert [one.claim for one in found] == CLAIMS
-        assert [one.verdict.reason for one in found if isinstance(one.verdict, InternalError)] == [
-            "AssertionError: a mistake",
-            "its process was killed, perhaps since it needed more memory than there is",
-        ]
-        assert all(one.ok for one in found if one.claim not in ("secrecy", "server_auth"))
+        assert {one.claim: one.verdict.reason for one in found if isinstance(one.verdict, InternalError)} == {
+            "secrecy": "AssertionError: a mistake",
+            "forward_secrecy": "its process was ended by SIGABRT",
+        }
+        assert {one.claim: one.verdict for one in found if isinstance(one.verdict, Undecided)} == {
+            "server_auth": Undecided(KILLED)
+        }
+        assert {one.claim for one in found if one.ok} == {"client_auth", "same_ends", "exponent_lost"}
 
     def test_a_claim_that_wants_too_much_memory_is_undecided_and_not_kept(
         self, hello: Path, cached: Request, monkeypatch: pytest.MonkeyPatch
@@ -248,9 +257,9 @@ class TestMishaps:
     ) -> None:
         monkeypatch.setattr(checking, "open_desk", open_bad_desk)
         found = {one.claim: one.verdict for one in results([hello], Request(FAST, memory=1024))}
-        assert found["server_auth"] == Undecided(
-            "its process was killed, perhaps since it needed more memory than there is; it may have wanted more than "
-            "1024 MiB (raise it with --memory)"
+        assert found["server_auth"] == Undecided(KILLED)
+        assert found["forward_secrecy"] == Undecided(
+            "its process was ended by SIGABRT; it may have wanted more than 1024 MiB (raise it with --memory)"
         )
         assert [claim for claim, verdict in found.items() if isinstance(verdict, InternalError)] == ["secrecy"]
 

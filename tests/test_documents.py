@@ -30,6 +30,7 @@ from modelcheck import cli
 from modelcheck.protocol.theory import PRIMITIVES
 from modelcheck.resources import specs_folder
 from modelcheck.starter import starting_spec
+from tests.support import exit_code
 from tests.test_pytest_plugin import LOADED
 
 CHECKOUT = Path(modelcheck.__file__).parent.parent
@@ -118,12 +119,7 @@ class Reader:
 
     def modelcheck(self, arguments: list[str]) -> tuple[int, str]:
         """Return the exit code and the output of the program, run in this process."""
-        code: object = 0
-        try:
-            cli.run(arguments)
-        except SystemExit as exited:
-            code = exited.code
-        assert isinstance(code, int)
+        code = exit_code(*arguments)
         captured = self.capsys.readouterr()
         return code, captured.out + captured.err
 
@@ -188,9 +184,7 @@ def test_the_specs_of_a_page_are_formatted(page: str, tmp_path: Path) -> None:
         if block["info"].startswith("flow "):
             spec = tmp_path / f"{number}.flow"
             spec.write_text(block["text"], encoding="utf-8")
-            with pytest.raises(SystemExit) as exited:
-                cli.run(["fmt", "--check", str(spec)])
-            assert exited.value.code == 0
+            assert exit_code("fmt", "--check", str(spec)) == 0
 
 
 def test_the_reference_has_every_primitive() -> None:

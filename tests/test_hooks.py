@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from modelcheck import cli
 from modelcheck.starter import starting_spec
+from tests.support import exit_code
 
 ROOT = Path(__file__).parent.parent
 HOOK = re.compile(
@@ -31,6 +31,4 @@ def test_a_hook_accepts_a_good_spec(name: str, tmp_path: Path, monkeypatch: pyte
     assert program == "modelcheck"
     assert re.search(HOOKS[name]["files"], "hello.flow")
     assert not re.search(HOOKS[name]["files"], "hello.flow.txt")
-    with pytest.raises(SystemExit) as exited:
-        cli.run([*arguments, "hello.flow"])
-    assert exited.value.code == 0
+    assert exit_code(*arguments, "hello.flow") == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,13 @@ from modelcheck import resources
 def test_the_grammar_and_the_specs_are_found() -> None:
     assert "start: item+" in resources.grammar_text("flow")
     assert list(resources.specs_folder().rglob("*.flow"))
+
+
+@pytest.mark.parametrize("path", sorted(resources.specs_folder().rglob("*.flow")), ids=lambda path: path.stem)
+def test_every_spec_begins_with_a_few_lines_on_what_it_shows(path: Path) -> None:
+    opening = list(takewhile(lambda line: line.startswith("# "), path.read_text(encoding="utf-8").splitlines()))
+    assert 1 <= len(opening) <= 3
+    assert opening[-1].endswith(".")
 
 
 def test_unknown_grammars_are_not() -> None:

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -26,10 +26,8 @@ def open_desk(factor: int) -> Callable[[Any], Any]:
             raise ValueError("no such order")
         if order == "exit":
             os._exit(7)
-        if order == "killed":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if order == "crash":
-            os.kill(os.getpid(), signal.SIGSEGV)
+        if str(order).startswith("SIG"):
+            os.kill(os.getpid(), signal.Signals[order])
         if order == "sleep":
             time.sleep(100)
         if order == "hungry":
@@ -92,16 +90,19 @@ def test_a_mistake_with_one_order_is_told_with_its_trace() -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "reason"),
+    ("order", "what", "how"),
     [
-        ("exit", "its process ended with exit code 7"),
-        ("killed", "its process was killed, perhaps since it needed more memory than there is"),
-        ("crash", "its process was ended by SIGSEGV"),
+        ("exit", "lost", "its process ended with exit code 7"),
+        ("SIGSEGV", "lost", "its process was ended by SIGSEGV"),
+        ("SIGKILL", "killed", "its process was killed (SIGKILL)"),
+        ("SIGTERM", "killed", "its process was killed (SIGTERM)"),
     ],
 )
-def test_a_worker_that_dies_takes_only_its_own_order_with_it(order: str, reason: str) -> None:
+def test_a_worker_that_dies_takes_only_its_own_order_with_it(
+    order: str, what: Literal["lost", "killed"], how: str
+) -> None:
     assert outcomes([1, order, 2, 3], jobs=2) == [
-        Outcome(0, "done", 10), Outcome(1, "lost", reason), Outcome(2, "done", 20), Outcome(3, "done", 30)]  # fmt: skip
+        Outcome(0, "done", 10), Outcome(1, what, how), Outcome(2, "done", 20), Outcome(3, "done", 30)]  # fmt: skip
 
 
 def test_workers_that_cannot_start_answer_every_order_with_the_reason() -> None:

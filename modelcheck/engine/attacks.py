@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from time import monotonic
 
 from modelcheck.engine.cnf import SolverGaveUp
+from modelcheck.engine.confirm import confirmed
 from modelcheck.engine.prover import System
 from modelcheck.engine.query import Query
 from modelcheck.engine.replay import NotReplayed
-from modelcheck.engine.shrink import shrink
-from modelcheck.engine.tell import tell
-from modelcheck.engine.trace import Trace
-from modelcheck.engine.violation import replay
 from modelcheck.protocol.model import Claim
 from modelcheck.verdict import Attack
 
@@ -50,7 +47,10 @@ def find_attack(
         except SolverGaveUp:
             return Searched(size - 1)
         if trace is not None:
-            return _told(system, claim, trace)
+            try:
+                return confirmed(system, claim, trace)
+            except NotReplayed as problem:
+                raise TraceRejected(f"{problem}\n{system.protocol.name}.{claim.name}: {trace!r}") from problem
     return Searched(sessions)
 
 
@@ -64,22 +64,3 @@ def _query(system: System, claim: Claim, size: int) -> Query:
         clauses = system.clauses(claim)
         system.queries[key] = Query(clauses, system.held(clauses), claims, size)
     return system.queries[key]
-
-
-def _told(system: System, claim: Claim, trace: Trace) -> Attack:
-    try:
-        replay(system.protocol, system.machines, claim, trace)
-    except NotReplayed as problem:
-        raise TraceRejected(f"{problem}\n{system.protocol.name}.{claim.name}: {trace!r}") from problem
-    smallest = shrink(trace, lambda one: _replays(system, claim, one))
-    return tell(
-        system.protocol, system.machines, claim, smallest, replay(system.protocol, system.machines, claim, smallest)
-    )
-
-
-def _replays(system: System, claim: Claim, trace: Trace) -> bool:
-    try:
-        replay(system.protocol, system.machines, claim, trace)
-    except NotReplayed:
-        return False
-    return True

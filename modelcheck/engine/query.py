@@ -9,8 +9,9 @@ from itertools import product
 from modelcheck.engine.clauses import ATTACKER, ClauseSet
 from modelcheck.engine.cnf import FALSE, TRUE, Lit, solve
 from modelcheck.engine.deduction import KeyRing
+from modelcheck.engine.knowledge import Fact
 from modelcheck.engine.prover import judged_points
-from modelcheck.engine.scenario import Fact, Instance, Scenario
+from modelcheck.engine.scenario import Instance, Scenario
 from modelcheck.engine.steps import weak_parts
 from modelcheck.engine.trace import Advance, Reveal, SessionStart, Trace, TraceStep
 from modelcheck.engine.violation import compared

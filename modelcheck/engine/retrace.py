@@ -7,9 +7,11 @@ Which of several such sessions made a value is tried out; the replayer says whic
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice, product
 
+from modelcheck.engine.confirm import confirmed
 from modelcheck.engine.deduction import ATTACKER_VALUES, matches
 from modelcheck.engine.derivation import Derivation
 from modelcheck.engine.enact import MOST_CHOICES, Leaf, Staged, choices, staging
@@ -17,11 +19,9 @@ from modelcheck.engine.judged import STAR
 from modelcheck.engine.prover import System
 from modelcheck.engine.replay import NotReplayed, Session, World
 from modelcheck.engine.scene import Scene, attacker_leaf
-from modelcheck.engine.shrink import shrink
 from modelcheck.engine.solver import Solved
-from modelcheck.engine.tell import tell
 from modelcheck.engine.trace import Advance, Reveal, SessionStart, Trace, TraceStep
-from modelcheck.engine.violation import Judge, replay
+from modelcheck.engine.violation import Judge
 from modelcheck.machines.held import Stance
 from modelcheck.machines.machine import Recall, Receive, fresh_values
 from modelcheck.protocol.model import Claim, Datum, Leak
@@ -37,20 +37,10 @@ def executed(system: System, claim: Claim, solved: Solved, derivation: Derivatio
     ways = product(_judged(scene, steps.starts), choices(steps))
     for first, chosen in islice(ways, MOST_CHOICES):
         trace = _trace(system, claim, scene, replace(steps, starts=first), chosen)
-        if trace is None or not _replays(system, claim, trace):
-            continue
-        small = shrink(trace, lambda one: _replays(system, claim, one))
-        replayed = replay(system.protocol, system.machines, claim, small)
-        return tell(system.protocol, system.machines, claim, small, replayed)
+        if trace is not None:
+            with suppress(NotReplayed):
+                return confirmed(system, claim, trace)
     return None
-
-
-def _replays(system: System, claim: Claim, trace: Trace) -> bool:
-    try:
-        replay(system.protocol, system.machines, claim, trace)
-    except NotReplayed:
-        return False
-    return True
 
 
 def _trace(

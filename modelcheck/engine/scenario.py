@@ -1,20 +1,20 @@
-"""A scenario as clauses: a few concrete sessions with symbolic names, everything they and the attacker can do.
+"""A scenario as clauses: a few concrete sessions with symbolic names, everything they do and give away.
 
-Each *fact* (a session has taken a block; the attacker knows a term; it has opened a message) implies a support: what it
-rests on. Time exists only as the absence of cycles among supports. A literal that guards an edge between facts is
-private to that support, otherwise the edge would be there without being chosen. Completeness for the typed model with
-this many sessions is argued in docs/explanation/attacks.md.
+What the attacker can do with it is in :mod:`modelcheck.engine.knowledge`. Completeness for the typed model with this many
+sessions is argued in docs/explanation/attacks.md.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Exposure, stored_values
-from modelcheck.engine.cnf import FALSE, TRUE, Cnf, Lit
+from modelcheck.engine.cnf import TRUE, Cnf, Lit
 from modelcheck.engine.deduction import ATTACKER_VALUES, KeyRing, key_ring
+from modelcheck.engine.knowledge import Fact, Knowledge
 from modelcheck.engine.steps import channel_name, enclosed, owned, record_name, wire_name
 from modelcheck.engine.symbols import Symbols
 from modelcheck.engine.trace import fresh_leaf
@@ -40,15 +40,11 @@ from modelcheck.protocol.terms import (
     Term,
     Var,
     is_stored,
-    rebuild,
     replace,
     sort_of,
     subterms,
-    unify,
 )
-from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS, SCHEMATIC, is_data, openings, recipes
-
-Fact = int
+from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS, is_data
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,45 +68,18 @@ class Instance:
         return replace(term, self._table)
 
 
-@dataclass(frozen=True, slots=True)
-class Support:
-    """One way to support a fact: the literal that chooses it, the facts it rests on, what the attacker is given for it."""
-
-    literal: Lit
-    facts: tuple[Fact, ...]
-    reveal: tuple[int, Term, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A term that a session gives away or that leaks, as soon as its layer is there."""
-
-    term: Term
-    layer: Lit
-    facts: tuple[Fact, ...]
-    any_message: bool = False
-    reveal: tuple[int, Term, str] | None = None
-
-
-class Scenario:
-    """The clauses of some sessions; goals are added before :meth:`finish`."""
+class Scenario(Knowledge):
+    """The clauses of some sessions and of what is known by them; goals are added before :meth:`finish`."""
 
     def __init__(self, clauses: ClauseSet, instances: Sequence[Instance], names: Sequence[str]) -> None:
         """``names`` are the honest parties; :data:`DISHONEST` is added to them."""
-        self.clauses, self.instances = clauses, tuple(instances)
+        self.instances = tuple(instances)
         self.names = tuple(Const(name, NAME) for name in (*names, DISHONEST))
-        self.ring: KeyRing = key_ring(clauses.families, clauses.machines)
-        self.cnf = Cnf()
-        self.symbols = Symbols(self.cnf, self._domains(), clauses.families)
-        self.supports: dict[Fact, list[Support]] = {}
+        ring, cnf = key_ring(clauses.families, clauses.machines), Cnf()
+        domains = _domains(clauses, ring, self.instances, self.names)
+        super().__init__(clauses, ring, cnf, Symbols(cnf, domains, clauses.families))
         self.executed: dict[tuple[str, int], tuple[Lit, Fact]] = {}
         self.blocks: dict[Fact, tuple[Instance, Block]] = {}
-        self._facts = 0
-        self._known: dict[tuple[str, Term], tuple[Lit, Fact]] = {}
-        self._queue: list[tuple[str, Term]] = []
-        self._shapes: dict[Term, Term] = {}
-        self._apart: dict[tuple[Term, Term], bool] = {}
-        self._sources: dict[tuple[str, str], list[Source]] = defaultdict(list)
         for instance in self.instances:
             self._declare(instance)
         for machine, state, exposure in _worthwhile(clauses):
@@ -120,78 +89,6 @@ class Scenario:
             self._run(instance)
         self._order_twins()
         self._forbid_old_values()
-
-    # -------------------------------------------------------------------------------- leaves
-
-    def _domains(self) -> dict[str, tuple[Term, ...]]:
-        domains: dict[str, dict[Term, None]] = {
-            sort: dict.fromkeys(Const(value, sort) for value in ATTACKER_VALUES) for sort in FRESH_SORTS
-        }
-        for instance in self.instances:
-            for variable in fresh_values(instance.machine):
-                domains[variable.sort][instance.of(variable)] = None
-        for family in self.clauses.families.values():
-            for index in _tuples(self.names, family.arity):
-                domains[family.sort][self.ring.normal(Key(family.name, family.sort, index))] = None
-        domains[NAME] = dict.fromkeys(self.names)
-        for sort, values in self.clauses.enumerations.items():
-            domains[sort] = dict.fromkeys(Const(value, sort) for value in values)
-        for sort in self.clauses.components:
-            domains[sort] = {Const(ATTACKER_VALUES[0], sort): None}
-        for instance in self.instances:
-            for sort, stored in stored_values(_given_away(instance.machine)).items():
-                domains[sort] |= dict.fromkeys(map(instance.of, stored))
-        return {sort: tuple(values) for sort, values in domains.items()}
-
-    def is_public(self, term: Term) -> bool:
-        """Return whether everybody knows a term whatever its variables are."""
-        match term:
-            case Const(value, sort):
-                return value in ATTACKER_VALUES or not (sort in FRESH_SORTS or sort.startswith(STORED))
-            case Var(_, sort):
-                return not (sort in FRESH_SORTS or sort.startswith(STORED))
-            case Key():
-                return not term.variables and self.ring.is_dishonest(term)
-            case App("pk" | "g", (Key(family, _, _),)):
-                return self.clauses.families[family].public
-            case App("hash"):
-                return "hash" in self.clauses.weak
-            case _:
-                return False
-
-    # -------------------------------------------------------------------------------- facts
-
-    def fact(self) -> Fact:
-        """Return a new fact."""
-        self._facts += 1
-        return self._facts
-
-    def support(
-        self, fact: Fact, literal: Lit, facts: Iterable[Fact], reveal: tuple[int, Term, str] | None = None
-    ) -> None:
-        """Note that a fact rests on others where a literal is true."""
-        rests_on = tuple(facts)
-        self.supports.setdefault(fact, []).append(Support(literal, rests_on, reveal))
-        for other in rests_on:
-            self.cnf.edge(literal, fact, other)
-
-    def require(self, literal: Lit, place: str, term: Term) -> list[Fact]:
-        """Make a literal imply that the attacker (or a private place) has a term; return the facts that this rests on."""
-        facts = []
-        for part in _parts(term) if place == ATTACKER else (term,):
-            if place == ATTACKER and self.is_public(part):
-                continue
-            known, fact = self._knows(place, part)
-            self.cnf.add(-literal, known)
-            facts.append(fact)
-        return facts
-
-    def _knows(self, place: str, term: Term) -> tuple[Lit, Fact]:
-        key = (place, term)
-        if key not in self._known:
-            self._known[key] = (self.cnf.new(), self.fact())
-            self._queue.append(key)
-        return self._known[key]
 
     def at(self, instance: Instance, state: int) -> tuple[Lit, tuple[Fact, ...]]:
         """Return the literal that a session has reached a cut state, and the fact if there is one."""
@@ -281,7 +178,7 @@ class Scenario:
         """Require that a value is in all sets, or the best that is."""
         sort = sort_of(value)
         assert sort is not None
-        for sets in _products([self._options(source) for source in sources]):
+        for sets in product(*map(self._options, sources)):
             common = [v for v in self.clauses.enumerations[sort] if all(v in set_members(s) for s, _ in sets)]
             wanted = self.symbols.among(value, common[:1] if rule == "best" else common)
             self.cnf.add(-literal, *(-chosen for _, chosen in sets), wanted)
@@ -369,38 +266,7 @@ class Scenario:
             return
         layer, facts = self.at(instance, state)
         self.give(exposure.kind, instance.of(exposure.term), layer, facts, tuple(map(instance.of, exposure.needs)),
-                  [(c, instance) for c in exposure.conditions], any_message=exposure.any_message)  # fmt: skip
-
-    def give(
-        self, place: str, term: Term, layer: Lit, facts: tuple[Fact, ...], needs: tuple[Term, ...] = (),
-        conditions: Sequence[tuple[Condition, Instance]] = (), *, any_message: bool = False,
-        reveal: tuple[int, Term, str] | None = None,
-    ) -> None:  # fmt: skip
-        """Add a source; ``needs`` are the keys that it takes to get there."""
-        if needs or conditions:
-            outer, rests_on = layer, list(facts)
-            layer, fact = self.cnf.new(), self.fact()
-            self.cnf.add(-layer, outer)
-            for condition, instance in conditions:
-                self.cnf.add(-layer, self._condition(condition, instance))
-            for need in needs:
-                rests_on += self.require(layer, ATTACKER, need)
-            self.support(fact, layer, rests_on)
-            facts = (fact,)
-        self._sources[place, _head(term)].append(Source(term, layer, facts, any_message, reveal))
-
-    def give_all(
-        self, term: Term, layer: Lit, facts: tuple[Fact, ...], reveal: tuple[int, Term, str] | None = None
-    ) -> None:
-        """Add a source for the attacker, and one for everything that can be taken out of it."""
-        todo: list[tuple[Term, tuple[Term, ...]]] = [(term, ())]
-        while todo:
-            part, needs = todo.pop()
-            if isinstance(part, App) and is_data(part.function):
-                todo.extend((argument, needs) for argument in part.arguments)
-                continue
-            self.give(ATTACKER, part, layer, facts, needs, reveal=reveal)
-            todo.extend((content, (*needs, *more)) for more, content, _ in openings(part, self.clauses.weak))
+                  [self._condition(c, instance) for c in exposure.conditions], any_message=exposure.any_message)  # fmt: skip
 
     def _condition(self, condition: Condition, instance: Instance) -> Lit:
         left = instance.of(condition.left)
@@ -414,116 +280,29 @@ class Scenario:
             case _:
                 raise AssertionError(condition.test)
 
-    # -------------------------------------------------------------------------------- what the attacker knows
 
-    def finish(self) -> None:
-        """Give every known term its supports, and forbid that supports go round in circles."""
-        while self._queue:
-            place, term = self._queue.pop()
-            known, fact = self._known[place, term]
-            if place == ATTACKER and isinstance(term, Var):
-                self._by_choice(known, fact, {value: (lit, value) for value, lit in self.symbols.choice(term).items()})
-            elif place == ATTACKER and (variable := _only_variable(term)) is not None:
-                choice = self.symbols.choice(variable)
-                halves = {value: (lit, replace(term, {variable: value})) for value, lit in choice.items()}
-                self._by_choice(known, fact, halves)
-            else:
-                options = [*self._from_sources(place, term, fact)]
-                if place == ATTACKER:
-                    options += self._composed(term, fact)
-                elif place.startswith("channel "):
-                    options += self._injected(place, term, fact)
-                self.cnf.add(-known, *options)
-        self.cnf.forbid_cycles()
-
-    def _by_choice(self, known: Lit, fact: Fact, options: Mapping[Term, tuple[Lit, Term]]) -> None:
-        """A term with one symbolic leaf is known as what it becomes with the leaf's value."""
-        for chosen, term in options.values():
-            if self.is_public(term):
-                self.support(fact, chosen, ())
-                continue
-            of_value, source = self._knows(ATTACKER, term)
-            self.cnf.add(-known, -chosen, of_value)
-            self.support(fact, chosen, (source,))
-
-    def _from_sources(self, place: str, term: Term, fact: Fact) -> Iterator[Lit]:
-        """Yield the ways to take a term from what was given away."""
-        for source in self._sources[place, _head(term)]:
-            compared, pattern = source.term, term
-            more: list[Term] = []
-            if source.any_message and isinstance(term, App) and isinstance(source.term, App):
-                compared, pattern = source.term.arguments[0], term.arguments[0]
-                more = [term.arguments[1]]
-            equal = FALSE if self._other_shape(compared, pattern) else self.symbols.same(compared, pattern)
-            if equal == FALSE:
-                continue
-            option = self.cnf.new()
-            self.cnf.add(-option, source.layer)
-            self.cnf.add(-option, equal)
-            facts = [*source.facts]
-            for need in more:
-                facts += self.require(option, ATTACKER, need)
-            reveal = source.reveal
-            if reveal is not None and source.any_message:
-                reveal = (reveal[0], term, reveal[2])
-            self.support(fact, option, facts, reveal)
-            yield option
-
-    def _other_shape(self, left: Term, right: Term) -> bool:
-        """Return whether two terms differ whatever their leaves are; sessions of a role share the shapes of its terms."""
-        pair = (self._shape(left), self._shape(right))
-        if pair not in self._apart:
-            self._apart[pair] = next(unify(*pair), None) is None
-        return self._apart[pair]
-
-    def _shape(self, term: Term) -> Term:
-        """Return a term with a variable of its own sort for each leaf but text literals."""
-        if term not in self._shapes:
-            sort = sort_of(term)
-            if sort is None:
-                self._shapes[term] = rebuild(term, self._shape)
-            else:
-                fixed = isinstance(term, Const) and sort not in FRESH_SORTS and sort != NAME
-                self._shapes[term] = term if fixed else Var("?", sort)
-        return self._shapes[term]
-
-    def _composed(self, term: Term, fact: Fact) -> Iterator[Lit]:
-        """Yield the ways to make a term."""
-        if isinstance(term, Key):
-            for position in self.ring.holders[term.family]:
-                option = self.cnf.all_of((self.cnf.new(), self.symbols.among(term.arguments[position], (DISHONEST,))))
-                if option != FALSE:
-                    self.support(fact, option, ())
-                    yield option
-            return
-        for needs, _ in recipes(term, self.clauses.weak):
-            for filled in self._filled(needs):
-                option = self.cnf.new()
-                facts = [f for need in filled for f in self.require(option, ATTACKER, need)]
-                self.support(fact, option, facts)
-                yield option
-
-    def _filled(self, needs: tuple[Term, ...]) -> Iterator[tuple[Term, ...]]:
-        if not any(SCHEMATIC in need.variables for need in needs):
-            yield needs
-            return
-        for value in self.symbols.domains[SCHEMATIC.sort]:
-            yield tuple(replace(need, {SCHEMATIC: value}) for need in needs)
-
-    def _injected(self, place: str, envelope: Term, fact: Fact) -> Iterator[Lit]:
-        """Yield the way in which the attacker itself sends on a protected channel, if it can."""
-        _, channel, sender, _ = place.split(" ")
-        assert isinstance(envelope, App)
-        *names, payload = envelope.arguments
-        role = next((m.role for m in self.clauses.machines if m.role.name == sender), None)
-        own = len(role.own) if role is not None and channel != "secret" else 0
-        if channel != "secret" and role is not None and role.hosts:
-            return
-        option = self.cnf.new()
-        for name in names[:own]:
-            self.cnf.add(-option, self.symbols.among(name, (DISHONEST,)))
-        self.support(fact, option, self.require(option, ATTACKER, payload))
-        yield option
+def _domains(
+    clauses: ClauseSet, ring: KeyRing, instances: Sequence[Instance], names: Sequence[Term]
+) -> dict[str, tuple[Term, ...]]:
+    """Return the leaves of each sort that sessions can meet."""
+    domains: dict[str, dict[Term, None]] = {
+        sort: dict.fromkeys(Const(value, sort) for value in ATTACKER_VALUES) for sort in FRESH_SORTS
+    }
+    for instance in instances:
+        for variable in fresh_values(instance.machine):
+            domains[variable.sort][instance.of(variable)] = None
+    for family in clauses.families.values():
+        for index in product(names, repeat=family.arity):
+            domains[family.sort][ring.normal(Key(family.name, family.sort, index))] = None
+    domains[NAME] = dict.fromkeys(names)
+    for sort, values in clauses.enumerations.items():
+        domains[sort] = dict.fromkeys(Const(value, sort) for value in values)
+    for sort in clauses.components:
+        domains[sort] = {Const(ATTACKER_VALUES[0], sort): None}
+    for instance in instances:
+        for sort, stored in stored_values(_given_away(instance.machine)).items():
+            domains[sort] |= dict.fromkeys(map(instance.of, stored))
+    return {sort: tuple(values) for sort, values in domains.items()}
 
 
 def _worthwhile(clauses: ClauseSet) -> Iterator[tuple[RoleMachine, int, Exposure]]:
@@ -566,33 +345,6 @@ def _received(clauses: ClauseSet, machine: RoleMachine, states: set[int]) -> set
     return found
 
 
-def _tuples(values: Sequence[Term], size: int) -> Iterator[tuple[Term, ...]]:
-    if size == 0:
-        yield ()
-        return
-    for first in values:
-        for rest in _tuples(values, size - 1):
-            yield (first, *rest)
-
-
-def _products(options: Sequence[list[tuple[str, Lit]]]) -> Iterator[tuple[tuple[str, Lit], ...]]:
-    if not options:
-        yield ()
-        return
-    for first in options[0]:
-        for rest in _products(options[1:]):
-            yield (first, *rest)
-
-
-def _parts(term: Term) -> Iterator[Term]:
-    """Yield what everybody reads off a term."""
-    if isinstance(term, App) and is_data(term.function):
-        for argument in term.arguments:
-            yield from _parts(argument)
-    else:
-        yield term
-
-
 def _sent_or_kept(steps: Iterable[Step]) -> Iterator[Term]:
     for step in steps:
         match step:
@@ -606,24 +358,6 @@ def _sent_or_kept(steps: Iterable[Step]) -> Iterator[Term]:
 
 def _given_away(machine: RoleMachine) -> Iterator[Term]:
     return _sent_or_kept(state.step for state in machine.states if state.step is not None)
-
-
-def _head(term: Term) -> str:
-    """Return what two terms that can be equal have in common."""
-    sort = sort_of(term)
-    if sort is not None:
-        return sort
-    assert isinstance(term, App)
-    return term.function
-
-
-def _only_variable(term: Term) -> Var | None:
-    """Return the variable of a public half, whose value is better chosen before than after."""
-    match term:
-        case App("pk" | "g", (Var() as variable,)):
-            return variable
-        case _:
-            return None
 
 
 def _variable(term: Term) -> Var:

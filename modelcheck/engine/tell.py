@@ -34,7 +34,7 @@ from modelcheck.protocol.model import (
     Weak,
 )
 from modelcheck.protocol.terms import LABEL, MESSAGE, NAME, App, Const, Key, Term, Var, exchange, show, subterms
-from modelcheck.protocol.theory import DISHONEST, is_data
+from modelcheck.protocol.theory import DISHONEST, is_data, open_parts
 from modelcheck.verdict import Attack, AttackSession, AttackStep
 
 LONGEST = 70
@@ -377,11 +377,7 @@ def _messages(term: Term) -> Iterator[Term]:
 
 
 def _leaves_of_message(term: Term) -> Iterator[Term]:
-    if isinstance(term, App) and is_data(term.function):
-        for part in term.arguments:
-            yield from _leaves_of_message(part)
-    elif not (isinstance(term, Const) and (term.sort in ("Label", "absent field"))):
-        yield term
+    return (part for part in open_parts(term) if not (isinstance(part, Const) and part.sort in (LABEL, "absent field")))
 
 
 def _is_constant(term: Term) -> bool:

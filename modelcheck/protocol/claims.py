@@ -36,29 +36,29 @@ from modelcheck.protocol.model import (
 from modelcheck.protocol.scope import Scope
 from modelcheck.protocol.terms import Key, Term, sort_of
 from modelcheck.protocol.theory import WEAK_FORMS
-from modelcheck.syntax import tree
+from modelcheck.syntax import claim_tree, flow_tree
 
 
-def transcript_ranges(claims: Iterable[tree.Claim]) -> Iterator[tree.TranscriptRange]:
+def transcript_ranges(claims: Iterable[claim_tree.Claim]) -> Iterator[flow_tree.TranscriptRange]:
     """Yield the transcript ranges that claims speak of."""
     for claim in claims:
         for term in _terms_of(claim):
-            if isinstance(term, tree.TranscriptRange):
+            if isinstance(term, flow_tree.TranscriptRange):
                 yield term
 
 
-def _terms_of(claim: tree.Claim) -> Iterator[tree.Term]:
+def _terms_of(claim: claim_tree.Claim) -> Iterator[claim_tree.Term]:
     match claim.property:
-        case tree.Secret(terms) | tree.Agrees(_, _, terms) | tree.Identifies(_, terms):
+        case claim_tree.Secret(terms) | claim_tree.Agrees(_, _, terms) | claim_tree.Identifies(_, terms):
             yield from terms
         case _:
             pass
-    if isinstance(claim.property, tree.Identifies):
+    if isinstance(claim.property, claim_tree.Identifies):
         yield claim.property.tag
-    if isinstance(claim.premise, tree.AgreedPremise):
+    if isinstance(claim.premise, claim_tree.AgreedPremise):
         yield from claim.premise.terms
     for power in claim.attackers:
-        if isinstance(power, tree.LeakPower):
+        if isinstance(power, claim_tree.LeakPower):
             yield from power.terms
 
 
@@ -73,7 +73,7 @@ class ClaimResolver:
         self.owners = {name: one for one in self.all.values() for name in (*one.continued, one.name)}
         self.keys: dict[str, Term] = {}
 
-    def claim(self, claim: tree.Claim, base: tree.Claim | None) -> Claim | None:
+    def claim(self, claim: claim_tree.Claim, base: claim_tree.Claim | None) -> Claim | None:
         """Return a claim; a bare label takes its sentence from ``base``. None if it cannot be understood."""
         before = len(self.scope.found)
         sentence = claim if claim.property is not None else base
@@ -89,14 +89,14 @@ class ClaimResolver:
         expectation, citation = claim.expectation, claim.citation
         return Claim(
             claim.name.text, _sentence(sentence), _kind(what), what, premise, tuple(powers),
-            any(isinstance(power, tree.PassiveAttacker) for power in sentence.attackers),
+            any(isinstance(power, claim_tree.PassiveAttacker) for power in sentence.attackers),
             "holds" if expectation is None else expectation.verdict,
             "" if expectation is None else expectation.reason,
             () if citation is None else citation.ids, claim.span)  # fmt: skip
 
     # -------------------------------------------------------------------------------- parties and points
 
-    def role(self, name: tree.Name) -> tuple[Protocol, Role] | None:
+    def role(self, name: flow_tree.Name) -> tuple[Protocol, Role] | None:
         """Return a role and its protocol: one of this protocol's, or `P.Role` for a protocol beside it."""
         whole, _, part = name.text.rpartition(".")
         protocol = self.all.get(whole) if whole else self.protocol
@@ -109,7 +109,7 @@ class ClaimResolver:
                           did_you_mean(name.text, known) or f"the roles are {', '.join(known)}")  # fmt: skip
         return None
 
-    def point(self, point: tree.Point) -> Point | None:
+    def point(self, point: claim_tree.Point) -> Point | None:
         """Return a point that exists on some path; the default is the role's acceptance."""
         found = self.role(point.role)
         if found is None:
@@ -122,7 +122,7 @@ class ClaimResolver:
             return None
         return Point(point.role.text, kind, name)
 
-    def _no_point(self, protocol: Protocol, role: Role, point: tree.Point, kind: str, name: str) -> None:
+    def _no_point(self, protocol: Protocol, role: Role, point: claim_tree.Point, kind: str, name: str) -> None:
         if kind == "accepts":
             message, hint = f"{role.name} never accepts", f"write `{role.name} accepts` in the flow, or name a point"
         elif kind == "stops":
@@ -141,32 +141,32 @@ class ClaimResolver:
 
     # -------------------------------------------------------------------------------- data
 
-    def data(self, terms: Iterable[tree.Term], protocol: Protocol) -> tuple[Datum, ...]:
+    def data(self, terms: Iterable[claim_tree.Term], protocol: Protocol) -> tuple[Datum, ...]:
         """Return what the terms of a claim denote in ``protocol``; unknown ones are reported and left out."""
         return tuple(datum for term in terms for datum in self.datum(term, protocol))
 
-    def datum(self, term: tree.Term, protocol: Protocol) -> Iterator[Datum]:
+    def datum(self, term: claim_tree.Term, protocol: Protocol) -> Iterator[Datum]:
         """Yield the data of one term: a stage range denotes several."""
         match term:
-            case tree.StageTerm(first, last, span):
+            case claim_tree.StageTerm(first, last, span):
                 for number in range(first, last + 1):
                     if any(number in path.stages for path in protocol.paths):
                         yield Datum("stage", str(number), span=span)
                     else:
                         self.scope.report(rules.NO_SUCH_POINT, f"there is no stage {number}", span, "count the stages")
-            case tree.TranscriptRange(first_name, last_name, span):
+            case flow_tree.TranscriptRange(first_name, last_name, span):
                 ends = (first_name.text, last_name.text)
                 if any(ends in path.ranges for path in protocol.paths):
                     yield Datum("range", "transcript", ends, span=span)
                 else:
                     self.scope.report(rules.NO_SUCH_RANGE, f"no transcript runs from `{ends[0]}` to `{ends[1]}`", span,
                                       "name two messages in the order in which they are sent")  # fmt: skip
-            case tree.TermCall():
+            case claim_tree.TermCall():
                 yield from self.long_term_key(term, protocol)
-            case tree.Ref(name):
+            case flow_tree.Ref(name):
                 yield from self.reference(name, protocol)
 
-    def long_term_key(self, term: tree.TermCall, protocol: Protocol) -> Iterator[Datum]:
+    def long_term_key(self, term: claim_tree.TermCall, protocol: Protocol) -> Iterator[Datum]:
         """Yield a long-term key of a family for names that the role holds."""
         family = next((f for p in self.all.values() for f in p.families if f.name == term.function.text), None)
         if family is None:
@@ -174,7 +174,7 @@ class ClaimResolver:
             self.scope.report(rules.UNKNOWN_NAME, f"there is no key family `{term.function.text}`", term.function.span,
                               did_you_mean(term.function.text, known) or "name a declared key family")  # fmt: skip
             return
-        names = [a.name.text for a in term.arguments if isinstance(a, tree.Ref)]
+        names = [a.name.text for a in term.arguments if isinstance(a, flow_tree.Ref)]
         if len(names) != family.arity or len(names) != len(term.arguments):
             self.scope.report(rules.WRONG_ARITY, f"`{family.name}` has {family.arity} names", term.span,
                               "give one name for each index", family.span, "declared here")  # fmt: skip
@@ -186,7 +186,7 @@ class ClaimResolver:
                 return
         yield Datum("key", family.name, tuple(names), span=term.span)
 
-    def reference(self, name: tree.Name, protocol: Protocol) -> Iterator[Datum]:
+    def reference(self, name: flow_tree.Name, protocol: Protocol) -> Iterator[Datum]:
         """Yield what a bare or dotted name denotes."""
         text = name.text
         kind = _kind_of(text, protocol)
@@ -194,7 +194,7 @@ class ClaimResolver:
         if kind is None and text not in families:
             for owner, other in self.owners.items():
                 if text.startswith(owner + "."):
-                    inner = tree.Name(text.removeprefix(owner + "."), name.span)
+                    inner = flow_tree.Name(text.removeprefix(owner + "."), name.span)
                     outside = "" if other is protocol else other.name
                     yield from (replace(datum, owner=outside) for datum in self.reference(inner, other))
                     return
@@ -217,32 +217,32 @@ class ClaimResolver:
 
     # -------------------------------------------------------------------------------- properties
 
-    def property(self, written: tree.Property) -> Property | None:
+    def property(self, written: claim_tree.Property) -> Property | None:
         """Return the property of a claim."""
         match written:
-            case tree.Secret(terms, points):
+            case claim_tree.Secret(terms, points):
                 ends = [end for point in points if (end := self.point(point)) is not None]
                 return Secrecy(self.data(terms, self._of(ends[0])), tuple(ends)) if ends else None
-            case tree.Agrees(left, right, terms, injectively):
+            case claim_tree.Agrees(left, right, terms, injectively):
                 return self.agreement(left, right, terms, injectively)
-            case tree.Alive(left, role):
+            case claim_tree.Alive(left, role):
                 end, other = self.point(left), self.role(role)
                 return Aliveness(end, role.text) if end is not None and other is not None else None
-            case tree.Identifies(tag, terms):
+            case claim_tree.Identifies(tag, terms):
                 tags = self.data([tag], self.protocol)
                 return Identifies(tags[0], self.data(terms, self._owner(tags[0])), not terms) if tags else None
-            case tree.Reachable(point):
+            case claim_tree.Reachable(point):
                 end = self.point(point)
                 return Reachable(end) if end is not None else None
-            case tree.Indistinguishable(subject, first, second, role, by_length, length_of, bound):
+            case claim_tree.Indistinguishable(subject, first, second, role, by_length, length_of, bound):
                 self._values_exist(subject, (first, second))
                 what = self.observational("lengths" if by_length else "indistinguishable", subject, role)
                 measured = "" if length_of is None else length_of.text
                 sides = (first.text, second.text)
                 return None if what is None else replace(what, sides=sides, measured=measured, bound=bound or 0)
-            case tree.Unlinkable(subject, role):
+            case claim_tree.Unlinkable(subject, role):
                 return self.observational("unlinkable", subject, role)
-            case tree.Resists(subject, role):
+            case claim_tree.Resists(subject, role):
                 return self.guessing(subject, role)
 
     def _owner(self, datum: Datum) -> Protocol:
@@ -254,7 +254,7 @@ class ClaimResolver:
         return self.all.get(point.role.rpartition(".")[0], self.protocol)
 
     def agreement(
-        self, left: tree.Point, right: tree.Point, terms: tuple[tree.Term, ...], injectively: bool
+        self, left: claim_tree.Point, right: claim_tree.Point, terms: tuple[claim_tree.Term, ...], injectively: bool
     ) -> Agreement | None:
         """Return an agreement; without a point of its own the second role is judged by its last send."""
         end = self.point(left)
@@ -266,13 +266,13 @@ class ClaimResolver:
             return None
         return Agreement(end, other, bool(right.kind), self.data(terms, self._of(end)), injectively)
 
-    def observational(self, word: str, subject: tree.Term, role: tree.Name) -> Observational | None:
+    def observational(self, word: str, subject: claim_tree.Term, role: flow_tree.Name) -> Observational | None:
         """Return a claim about what an observer can tell."""
         found = self.role(role)
         data = self.data([subject], found[0]) if found is not None else ()
         return Observational(word, data[0], role.text) if data else None  # type: ignore[arg-type]
 
-    def guessing(self, subject: tree.Term, role: tree.Name | None) -> Observational | None:
+    def guessing(self, subject: claim_tree.Term, role: flow_tree.Name | None) -> Observational | None:
         """Return a claim about guesses, judged for a role that starts from the names of the key or creates the value."""
         found = None if role is None else self.role(role)
         if role is not None and found is None:
@@ -305,9 +305,9 @@ class ClaimResolver:
         mine = datum.kind == "value" and datum.owner in ("", protocol.name)
         return mine and any(e.role == role.name and e.variable.name == datum.name for e in created)
 
-    def _values_exist(self, subject: tree.Term, names: tuple[tree.Name, ...]) -> None:
+    def _values_exist(self, subject: claim_tree.Term, names: tuple[flow_tree.Name, ...]) -> None:
         """For a picked value the two sides are values of its sort; for a name they are any two names."""
-        if not isinstance(subject, tree.Ref):
+        if not isinstance(subject, flow_tree.Ref):
             return
         sorts = {sort_of(p.values[subject.name.text]) for p in self.protocol.paths if subject.name.text in p.values}
         for sort in sorts:
@@ -319,15 +319,15 @@ class ClaimResolver:
 
     # -------------------------------------------------------------------------------- premises and powers
 
-    def premise(self, written: tree.Premise | None, what: Property) -> Premise | None:
+    def premise(self, written: claim_tree.Premise | None, what: Property) -> Premise | None:
         """Return a premise."""
         protocol = self._judged(what)
         match written:
             case None:
                 return None
-            case tree.FactPremise():
+            case claim_tree.FactPremise():
                 return self.fact(written, protocol)
-            case tree.AgreedPremise(left, right, terms):
+            case claim_tree.AgreedPremise(left, right, terms):
                 end, other = self.point(left), self.role(right.role)
                 if end is None or other is None:
                     return None
@@ -348,7 +348,7 @@ class ClaimResolver:
             case _:
                 return self.protocol
 
-    def fact(self, written: tree.FactPremise, protocol: Protocol) -> Fact | None:
+    def fact(self, written: claim_tree.FactPremise, protocol: Protocol) -> Fact | None:
         """Return a condition on a value or a branch."""
         subjects = self.data([written.subject], protocol)
         if not subjects:
@@ -359,7 +359,7 @@ class ClaimResolver:
                 return Fact(subject, ("taken",))
             self._no_fact(written)
             return None
-        if not isinstance(written.value, tree.Ref):
+        if not isinstance(written.value, flow_tree.Ref):
             self._no_fact(written)
             return None
         if written.relation == "in":
@@ -371,7 +371,9 @@ class ClaimResolver:
             return None
         return Fact(subject, (value,))
 
-    def _member(self, chosen: tree.Ref, value: Datum, protocol: Protocol, written: tree.FactPremise) -> Fact | None:
+    def _member(
+        self, chosen: flow_tree.Ref, value: Datum, protocol: Protocol, written: claim_tree.FactPremise
+    ) -> Fact | None:
         """``if v in s``: the set that was picked contains a value."""
         for found in self.data([chosen], protocol):
             sets = tuple(one for one in self._domain(found, protocol) if value.name in set_members(one))
@@ -386,19 +388,19 @@ class ClaimResolver:
         sorts = {str(sort_of(path.values[datum.name])) for path in home.paths if datum.name in path.values}
         return self.scope.domain(next(iter(sorts), ""))
 
-    def _no_fact(self, written: tree.FactPremise) -> None:
+    def _no_fact(self, written: claim_tree.FactPremise) -> None:
         self.scope.report(rules.NOT_A_FACT, "a condition compares a picked value, or names a branch", written.span,
                           "write `if v = value`, `if value in set` or `if branch`")  # fmt: skip
 
-    def power(self, written: tree.Attacker, what: Property | None) -> Power | None:
+    def power(self, written: claim_tree.Attacker, what: Property | None) -> Power | None:
         """Return an attacker power; None for the passive attacker, which is no power."""
         protocol = self._judged(what)
         match written:
-            case tree.PassiveAttacker():
+            case claim_tree.PassiveAttacker():
                 return None
-            case tree.LeakPower():
+            case claim_tree.LeakPower():
                 return self.leak(written, protocol)
-            case tree.WeakPower(primitive, when, span):
+            case claim_tree.WeakPower(primitive, when, span):
                 if primitive.text not in WEAK_FORMS:
                     self.scope.report(rules.UNKNOWN_NAME, f"there is no weak form `{primitive.text}`", primitive.span,
                                       did_you_mean(primitive.text, WEAK_FORMS)
@@ -406,20 +408,20 @@ class ClaimResolver:
                     return None
                 fact = self.fact(when, protocol) if when is not None else None
                 return Weak(primitive.text, fact, span) if when is None or fact is not None else None
-            case tree.DishonestPower(name):
+            case claim_tree.DishonestPower(name):
                 names = [v.name for p in self.all.values() for r in p.roles for v in (*r.own, *r.given, *r.hosts)]
                 if name.text in names:
                     return Dishonest(name.text)
                 self.scope.report(rules.UNKNOWN_NAME, f"there is no name `{name.text}`", name.span,
                                   did_you_mean(name.text, names) or "name a party that a role is or knows")  # fmt: skip
-            case tree.PossessionPower(family):
+            case claim_tree.PossessionPower(family):
                 if any(f.name == family.text for p in self.all.values() for f in p.families):
                     return UncheckedPossession(family.text)
                 self.scope.report(rules.UNKNOWN_NAME, f"there is no key family `{family.text}`", family.span,
                                   "name a certified key family")  # fmt: skip
         return None
 
-    def leak(self, written: tree.LeakPower, protocol: Protocol) -> Leak | None:
+    def leak(self, written: claim_tree.LeakPower, protocol: Protocol) -> Leak | None:
         """Return a leak."""
         data = self.data(written.terms, protocol)
         after = None
@@ -522,7 +524,7 @@ def _kind(what: Property) -> str:
                     "resists guessing": "guessing resistance", "lengths": "indistinguishability by length"}[word]  # fmt: skip
 
 
-def _sentence(claim: tree.Claim) -> str:
+def _sentence(claim: claim_tree.Claim) -> str:
     """Return the claim's sentence as written: property, premise and attacker, white space folded."""
     assert claim.property is not None
     parts = [claim.property.span, *([claim.premise.span] if claim.premise else []), *(a.span for a in claim.attackers)]

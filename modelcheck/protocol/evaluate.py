@@ -25,7 +25,7 @@ from modelcheck.protocol.terms import (
 )
 from modelcheck.protocol.theory import ABSENT, PRIMITIVES, ZERO, Primitive, call, key_sort, power, product
 from modelcheck.source import Span
-from modelcheck.syntax import tree
+from modelcheck.syntax import file_tree, flow_tree
 
 STRUCTURE = frozenset({"aead", "pk_encrypt", "sign", "tuple", "g", "pk", "kem_ct", "oprf_blind", "oprf_evaluate"})
 """Functions whose terms are kept as they are; other composites that a role keeps count as one value of their own sort."""
@@ -96,13 +96,13 @@ class Evaluator:
         self._constants = scope.values()
         self._expanding: list[str] = []
 
-    def holds(self, condition: tree.Condition) -> bool:
+    def holds(self, condition: flow_tree.Condition) -> bool:
         """Return whether a condition holds on this path."""
         raise NotImplementedError
 
     # -------------------------------------------------------------------------------- names
 
-    def unknown(self, what: str, name: tree.Name, candidates: Iterable[str]) -> None:
+    def unknown(self, what: str, name: flow_tree.Name, candidates: Iterable[str]) -> None:
         """Report a name that means nothing here."""
         known = list(candidates)
         hint = did_you_mean(name.text, known)
@@ -110,7 +110,7 @@ class Evaluator:
             hint = f"known here: {', '.join(sorted(known)[:12])}" if known else "declare it before this place"
         self.scope.report(rules.UNKNOWN_NAME, f"there is no {what} `{name.text}` here", name.span, hint)
 
-    def lookup(self, name: tree.Name) -> Term | None:
+    def lookup(self, name: flow_tree.Name) -> Term | None:
         """Return what a name means here; report it and return None if it means nothing, unless it was reported before."""
         text = name.text
         if text in self.values:
@@ -128,7 +128,7 @@ class Evaluator:
             fields = self.messages[whole].fields
             if part in fields:
                 return fields[part]
-            self.unknown(f"field of `{whole}`", tree.Name(part, name.span), fields)
+            self.unknown(f"field of `{whole}`", flow_tree.Name(part, name.span), fields)
             return None
         if text not in self.rejected:
             self.unknown("value", name, (*self.values, *self.messages, *self._constants, "zero"))
@@ -142,39 +142,39 @@ class Evaluator:
 
     # -------------------------------------------------------------------------------- expressions
 
-    def term(self, expression: tree.Expression) -> Term:
+    def term(self, expression: flow_tree.Expression) -> Term:
         """Return the term that an expression denotes here; a mistake is reported and denotes the absent constant."""
         match expression:
-            case tree.Ref(name):
+            case flow_tree.Ref(name):
                 return self.lookup(name) or ABSENT
-            case tree.Text(value):
+            case flow_tree.Text(value):
                 return Const(value, LABEL)
-            case tree.Transcript():
+            case flow_tree.Transcript():
                 return self.transcript.term()
-            case tree.TranscriptRange(first, last):
+            case flow_tree.TranscriptRange(first, last):
                 return self.range(first, last)
-            case tree.This():
+            case flow_tree.This():
                 return self.this(expression.span)
-            case tree.Without():
+            case flow_tree.Without():
                 return self.without(expression)
-            case tree.Power(base, exponent):
+            case flow_tree.Power(base, exponent):
                 return self.power(base, exponent)
-            case tree.Product(factors):
+            case flow_tree.Product(factors):
                 self.scope.report(rules.BAD_PRODUCT, "a product stands only in an exponent", expression.span,
                                   "write `g^(x*y)`")  # fmt: skip
                 del factors
                 return ABSENT
-            case tree.TupleOf(items):
+            case flow_tree.TupleOf(items):
                 return App("tuple", tuple(self.term(item) for item in items))
-            case tree.Call():
+            case flow_tree.Call():
                 return self.call(expression)
-            case tree.MessageLiteral(message):
+            case flow_tree.MessageLiteral(message):
                 record = self.message(message, *self._parties)
                 for name_ in record.names:
                     self.messages[name_] = record
                 return record.term
 
-    def range(self, first: tree.Name, last: tree.Name) -> Term:
+    def range(self, first: flow_tree.Name, last: flow_tree.Name) -> Term:
         """Return a transcript range."""
         found = self.transcript.range(first.text, last.text)
         if found is None:
@@ -190,14 +190,14 @@ class Evaluator:
             return ABSENT
         return App("tuple", tuple(self._this[-1].values()))
 
-    def without(self, expression: tree.Without) -> Term:
+    def without(self, expression: flow_tree.Without) -> Term:
         """Return a message less one field."""
         name = expression.field_name.text
-        if isinstance(expression.whole, tree.This):
+        if isinstance(expression.whole, flow_tree.This):
             if not self._this:
                 return self.this(expression.span)
             return App("tuple", tuple(value for key, value in self._this[-1].items() if key != name))
-        if isinstance(expression.whole, tree.Ref) and expression.whole.name.text in self.messages:
+        if isinstance(expression.whole, flow_tree.Ref) and expression.whole.name.text in self.messages:
             fields = self.messages[expression.whole.name.text].fields
             if name not in fields:
                 self.unknown("field", expression.field_name, fields)
@@ -206,9 +206,9 @@ class Evaluator:
                           "name a message with fields")  # fmt: skip
         return ABSENT
 
-    def power(self, base: tree.Expression, exponent: tree.Expression) -> Term:
+    def power(self, base: flow_tree.Expression, exponent: flow_tree.Expression) -> Term:
         """Return a group element."""
-        if isinstance(exponent, tree.Product):
+        if isinstance(exponent, flow_tree.Product):
             factors = [self.term(factor) for factor in exponent.factors]
             if len(factors) != 2 or not self.is_generator(base):
                 self.scope.report(rules.BAD_PRODUCT, "Diffie-Hellman values have the form `g^x` or `g^(x*y)`",
@@ -225,13 +225,13 @@ class Evaluator:
                           "raise `g` or a share")  # fmt: skip
         return ABSENT
 
-    def is_generator(self, base: tree.Expression) -> bool:
+    def is_generator(self, base: flow_tree.Expression) -> bool:
         """Return whether an expression is the generator."""
-        return isinstance(base, tree.Ref) and base.name.text == "g" and "g" not in self.values
+        return isinstance(base, flow_tree.Ref) and base.name.text == "g" and "g" not in self.values
 
     # -------------------------------------------------------------------------------- calls
 
-    def call(self, expression: tree.Call) -> Term:
+    def call(self, expression: flow_tree.Call) -> Term:
         """Return the term of a call: a long-term key, a definition, a primitive."""
         name = expression.function.text
         if name in self.scope.families:
@@ -252,7 +252,7 @@ class Evaluator:
         self.check_key(primitive, plain[0], expression)
         return call(name, plain, labelled)
 
-    def fits(self, primitive: Primitive, expression: tree.Call, count: int) -> bool:
+    def fits(self, primitive: Primitive, expression: flow_tree.Call, count: int) -> bool:
         """Return whether a call has the right number and labels of arguments; report it if not."""
         for argument in expression.arguments:
             if argument.label is not None and argument.label.text not in primitive.labels:
@@ -267,7 +267,7 @@ class Evaluator:
             return False
         return True
 
-    def check_key(self, primitive: Primitive, first: Term, expression: tree.Call) -> None:
+    def check_key(self, primitive: Primitive, first: Term, expression: flow_tree.Call) -> None:
         """Report a key of the wrong sort in first position."""
         if not primitive.key_sorts or first is ABSENT:
             return
@@ -282,7 +282,7 @@ class Evaluator:
             self.scope.report(rules.SORT_MISMATCH, f"`{primitive.name}` takes {wanted}", expression.arguments[0].span,
                               f"write {'`pk(...)`' if primitive.public_key else 'the key itself'}")  # fmt: skip
 
-    def key(self, family: Family, expression: tree.Call) -> Term:
+    def key(self, family: Family, expression: flow_tree.Call) -> Term:
         """Return a long-term key."""
         arguments = tuple(self.term(argument.value) for argument in expression.arguments)
         if len(arguments) != family.arity:
@@ -298,7 +298,7 @@ class Evaluator:
             arguments = tuple(sorted(arguments, key=repr))
         return Key(family.name, family.sort, arguments)
 
-    def defined(self, definition: tree.Define, expression: tree.Call) -> Term:
+    def defined(self, definition: file_tree.Define, expression: flow_tree.Call) -> Term:
         """Return a defined function's term; a definition without body is a new one-way function."""
         arguments = [self.term(argument.value) for argument in expression.arguments]
         name = definition.name.text
@@ -327,7 +327,7 @@ class Evaluator:
 
     # -------------------------------------------------------------------------------- messages
 
-    def message(self, message: tree.Message, sender: str, receiver: str) -> MessageRecord:
+    def message(self, message: flow_tree.Message, sender: str, receiver: str) -> MessageRecord:
         """Return a message with its fields evaluated, those that speak of ``this`` last."""
         name = message.name.text
         label = message.label.text if message.label is not None else name
@@ -360,12 +360,12 @@ class Evaluator:
             self.sized(term, position, item.size)
         return MessageRecord(names, term, dict(values))
 
-    def sized(self, message: Term, position: int, size: tree.Size | None) -> None:
+    def sized(self, message: Term, position: int, size: flow_tree.Size | None) -> None:
         """Note the size that the flow declares for a field of a message, or for the message."""
         if size is None:
             return
         amount = size.amount
-        if isinstance(amount, tree.Name):
+        if isinstance(amount, flow_tree.Name):
             if amount.text not in self.scope.sizes:
                 self.unknown("size", amount, self.scope.sizes)
                 return
@@ -373,7 +373,7 @@ class Evaluator:
         before = self.sizes.get((message, position), ())
         self.sizes[message, position] = tuple(dict.fromkeys((*before, Size(size.kind, amount))))
 
-    def field_value(self, item: tree.Field) -> Term:
+    def field_value(self, item: flow_tree.Field) -> Term:
         """Return what stands in a field on this path."""
         if item.guard is None or self.holds(item.guard.condition):
             return self.term(item.value)
@@ -386,17 +386,17 @@ def _count(primitive: Primitive) -> str:
     return f"{primitive.least} arguments" if primitive.least > 1 else "one argument"
 
 
-def _speaks_of_this(expression: tree.Expression) -> bool:
+def _speaks_of_this(expression: flow_tree.Expression) -> bool:
     match expression:
-        case tree.This():
+        case flow_tree.This():
             return True
-        case tree.Without(whole):
+        case flow_tree.Without(whole):
             return _speaks_of_this(whole)
-        case tree.Call(_, arguments):
+        case flow_tree.Call(_, arguments):
             return any(_speaks_of_this(argument.value) for argument in arguments)
-        case tree.TupleOf(items) | tree.Product(items):
+        case flow_tree.TupleOf(items) | flow_tree.Product(items):
             return any(map(_speaks_of_this, items))
-        case tree.Power(base, exponent):
+        case flow_tree.Power(base, exponent):
             return _speaks_of_this(base) or _speaks_of_this(exponent)
         case _:
             return False

@@ -6,14 +6,14 @@ Roles are projections of paths (see :mod:`modelcheck.machines.project`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Literal, TypeAlias
 
 from modelcheck.protocol.terms import Term, Var
 from modelcheck.source import Span
-from modelcheck.syntax import tree
+from modelcheck.syntax import file_tree, flow_tree
 
 Channel: TypeAlias = Literal["public", "authentic", "secret", "secure"]
 
@@ -165,6 +165,23 @@ class Reached:
 
 
 Event: TypeAlias = Created | Picked | Chosen | Sent | Checked | Kept | Recalled | Reached
+
+
+def with_terms(event: Event, change: Callable[[Term], Term]) -> Event:
+    """Return an event with a change applied to each of its terms."""
+    match event:
+        case Picked(variable=variable, sources=sources):
+            return replace(event, variable=change(variable), sources=tuple(map(change, sources)))
+        case Sent(term=term, sealed=sealed):
+            return replace(event, term=change(term), sealed=tuple(map(change, sealed)))
+        case Checked(left=left, right=right):
+            return replace(event, left=change(left), right=None if right is None else change(right))
+        case Kept(items=items) | Recalled(items=items):
+            return replace(event, items=tuple((name, change(term)) for name, term in items))
+        case Reached(term=term):
+            return replace(event, term=None if term is None else change(term))
+        case Created() | Chosen():
+            return event
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,8 +414,8 @@ class Written:
     """A protocol's own lines, its variant's edits applied: what pictures of the flow are drawn from."""
 
     protocol: str
-    declarations: tuple[tree.Declaration, ...]
-    statements: tuple[tree.Statement, ...]
+    declarations: tuple[file_tree.Declaration, ...]
+    statements: tuple[flow_tree.Statement, ...]
 
 
 @dataclass(frozen=True, slots=True)

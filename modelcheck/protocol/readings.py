@@ -11,15 +11,15 @@ from modelcheck.protocol.model import Place, Reading
 from modelcheck.protocol.scope import Scope
 from modelcheck.protocol.terms import Term
 from modelcheck.protocol.theory import contents
-from modelcheck.syntax import tree
+from modelcheck.syntax import flow_tree
 
-Statement = tree.CheckOrder | tree.FailsAlike
+Statement = flow_tree.CheckOrder | flow_tree.FailsAlike
 
 
 class Readings:
     """The statements of a flow about reading; they hold wherever their role receives the parts that they name."""
 
-    def __init__(self, statements: Iterable[tree.Statement]) -> None:
+    def __init__(self, statements: Iterable[flow_tree.Statement]) -> None:
         """Gather them from all branches."""
         self.statements = tuple(_gathered(statements))
         self._found: set[tuple[str, str]] = set()
@@ -46,24 +46,24 @@ class Readings:
                     scope.report(rules.UNKNOWN_NAME, f"{role} receives no `{name.text}`", name.span, hint)
 
 
-def _gathered(statements: Iterable[tree.Statement]) -> Iterator[Statement]:
+def _gathered(statements: Iterable[flow_tree.Statement]) -> Iterator[Statement]:
     for statement in statements:
         match statement:
-            case tree.CheckOrder() | tree.FailsAlike():
+            case flow_tree.CheckOrder() | flow_tree.FailsAlike():
                 yield statement
-            case tree.Alt():
+            case flow_tree.Alt():
                 yield from _gathered(statement.body)
                 yield from _gathered(statement.otherwise or ())
             case _:
                 pass
 
 
-def _targets(statement: Statement) -> tuple[tree.Name, ...]:
-    return statement.names if isinstance(statement, tree.FailsAlike) else (statement.target,)
+def _targets(statement: Statement) -> tuple[flow_tree.Name, ...]:
+    return statement.names if isinstance(statement, flow_tree.FailsAlike) else (statement.target,)
 
 
 def _readings(statement: Statement, there: Mapping[str, Place]) -> Iterator[Reading]:
-    kind = "alike" if isinstance(statement, tree.FailsAlike) else statement.order
+    kind = "alike" if isinstance(statement, flow_tree.FailsAlike) else statement.order
     names = [name.text for name in _targets(statement)]
     for place in [there[name] for name in names if name in there] if names else [()]:
         yield Reading(kind, place, _words(statement))
@@ -89,7 +89,7 @@ def _places(term: Term, part: Term, place: Place = ()) -> Iterator[Place]:
 def _words(statement: Statement) -> str:
     """Return a statement as the flow writes it."""
     match statement:
-        case tree.CheckOrder(role, target, order):
+        case flow_tree.CheckOrder(role, target, order):
             return f"{role.text} checks {target.text} {order}"
-        case tree.FailsAlike(role, names):
+        case flow_tree.FailsAlike(role, names):
             return " ".join([f"{role.text} fails alike", *(["on", ", ".join(n.text for n in names)] if names else [])])

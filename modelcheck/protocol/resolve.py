@@ -9,41 +9,42 @@ from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label, SpecRejected, did_you_mean, in_source_order
 from modelcheck.protocol.claims import ClaimResolver, transcript_ranges, with_keys
 from modelcheck.protocol.edits import Editor
+from modelcheck.protocol.inherited import Stored, recalled_value, with_families
 from modelcheck.protocol.model import Claim, Family, Protocol, Written
 from modelcheck.protocol.scope import Scope
 from modelcheck.protocol.terms import Var, sort_of
-from modelcheck.protocol.unfold import Stored, recalled_value, unfold, with_families
+from modelcheck.protocol.unfold import unfold
 from modelcheck.source import Span
-from modelcheck.syntax import tree
+from modelcheck.syntax import claim_tree, file_tree, flow_tree
 
 
 @dataclass(frozen=True, slots=True)
 class _Flat:
     """A protocol's tree with its variant edits applied: what it is made of, before names are resolved."""
 
-    item: tree.Protocol | tree.Variant | tree.Composition
-    headers: tuple[tree.Header, ...]
-    declarations: tuple[tree.Declaration, ...]
-    statements: tuple[tree.Statement, ...]
-    base_claims: dict[str, tree.Claim]
+    item: file_tree.Protocol | file_tree.Variant | file_tree.Composition
+    headers: tuple[file_tree.Header, ...]
+    declarations: tuple[file_tree.Declaration, ...]
+    statements: tuple[flow_tree.Statement, ...]
+    base_claims: dict[str, claim_tree.Claim]
 
 
 class Resolver:
     """Resolves the protocols of a set of files against each other."""
 
-    def __init__(self, files: Iterable[tree.File]) -> None:
+    def __init__(self, files: Iterable[file_tree.File]) -> None:
         """Take the files; every protocol may name every other, wherever it stands."""
-        self.items: dict[str, tree.Protocol | tree.Variant | tree.Composition] = {}
+        self.items: dict[str, file_tree.Protocol | file_tree.Variant | file_tree.Composition] = {}
         self.found: list[Diagnostic] = []
         self.done: dict[str, Protocol | None] = {}
         self._flat: dict[str, _Flat | None] = {}
         self._open: list[str] = []
         for file in files:
             for item in file.items:
-                if not isinstance(item, tree.Include):
+                if not isinstance(item, file_tree.Include):
                     self._register(item)
 
-    def _register(self, item: tree.Protocol | tree.Variant | tree.Composition) -> None:
+    def _register(self, item: file_tree.Protocol | file_tree.Variant | file_tree.Composition) -> None:
         known = self.items.get(item.name.text)
         if known is not None:
             self.found.append(Diagnostic(
@@ -61,7 +62,7 @@ class Resolver:
 
     # -------------------------------------------------------------------------------- names of protocols
 
-    def find(self, name: tree.Name) -> bool:
+    def find(self, name: flow_tree.Name) -> bool:
         """Return whether there is a protocol of this name; report it if not, or if it leads back to itself."""
         if name.text not in self.items:
             self.found.append(Diagnostic(
@@ -85,18 +86,18 @@ class Resolver:
             self._open.pop()
         return self._flat[name]
 
-    def _flatten(self, item: tree.Protocol | tree.Variant | tree.Composition) -> _Flat | None:
+    def _flatten(self, item: file_tree.Protocol | file_tree.Variant | file_tree.Composition) -> _Flat | None:
         match item:
-            case tree.Protocol():
+            case file_tree.Protocol():
                 claims = {claim.name.text: claim for claim in item.claims}
                 return _Flat(item, item.headers, item.declarations, item.statements, claims)
-            case tree.Composition():
+            case file_tree.Composition():
                 return _Flat(item, item.headers, (), (), {})
-            case tree.Variant():
+            case file_tree.Variant():
                 base = self.flat(item.base.text) if self.find(item.base) else None
                 if base is None:
                     return None
-                body = tree.Protocol(
+                body = file_tree.Protocol(
                     item.name, item.title, base.headers, base.declarations, base.statements, (), item.span
                 )
                 editor = Editor(body)
@@ -125,7 +126,7 @@ class Resolver:
         self._open.append(name)
         if flat is None:
             return None
-        if isinstance(flat.item, tree.Composition):
+        if isinstance(flat.item, file_tree.Composition):
             return self._compose(flat.item)
         chain = self._chain(flat)
         beside = [p for one in chain for n in self._after(one) if (p := self._other(n)) is not None]
@@ -152,11 +153,11 @@ class Resolver:
         return self._with_claims(scope, protocol, written)
 
     def _with_claims(
-        self, scope: Scope, protocol: Protocol, written: Sequence[tuple[tree.Claim, tree.Claim | None]]
+        self, scope: Scope, protocol: Protocol, written: Sequence[tuple[claim_tree.Claim, claim_tree.Claim | None]]
     ) -> Protocol:
         resolver = ClaimResolver(scope, protocol)
         claims = tuple(c for claim, base in written if (c := resolver.claim(claim, base)) is not None)
-        names: dict[str, tree.Claim] = {}
+        names: dict[str, claim_tree.Claim] = {}
         for claim, _ in written:
             if claim.name.text in names:
                 scope.report(rules.NAME_TAKEN, f"there are two claims `{claim.name.text}`", claim.name.span,
@@ -167,9 +168,9 @@ class Resolver:
         beside = tuple(_keyed(other, claims, families) for other in protocol.beside)
         return replace(protocol, paths=with_keys(protocol.paths, claims, families), claims=claims, beside=beside)
 
-    def _claims(self, flat: _Flat) -> list[tuple[tree.Claim, tree.Claim | None]]:
+    def _claims(self, flat: _Flat) -> list[tuple[claim_tree.Claim, claim_tree.Claim | None]]:
         base = {}
-        if isinstance(flat.item, tree.Variant):
+        if isinstance(flat.item, file_tree.Variant):
             parent = self.flat(flat.item.base.text)
             base = parent.base_claims if parent is not None else {}
         return [(claim, base.get(claim.name.text)) for claim in flat.item.claims]
@@ -178,7 +179,7 @@ class Resolver:
         """Return the protocols whose sessions go on in this one, oldest first."""
         result = [flat]
         for header in flat.headers:
-            if isinstance(header, tree.Continues) and self.find(header.name):
+            if isinstance(header, file_tree.Continues) and self.find(header.name):
                 self._open.append(header.name.text)
                 inner = self.flat(header.name.text) if self._open.count(header.name.text) == 1 else None
                 if inner is not None:
@@ -186,10 +187,10 @@ class Resolver:
                 self._open.pop()
         return result
 
-    def _after(self, flat: _Flat) -> list[tree.Name]:
-        return [n for header in flat.headers if isinstance(header, tree.After) for n in header.names]
+    def _after(self, flat: _Flat) -> list[flow_tree.Name]:
+        return [n for header in flat.headers if isinstance(header, file_tree.After) for n in header.names]
 
-    def _other(self, name: tree.Name) -> Protocol | None:
+    def _other(self, name: flow_tree.Name) -> Protocol | None:
         return self.protocol(name.text) if self.find(name) else None
 
     def _inherit(self, scope: Scope, other: Protocol) -> None:
@@ -207,7 +208,7 @@ class Resolver:
         scope.report(rules.NAME_TAKEN, f"`{name}` is declared in two ways by protocols that run side by side", here,
                      "declare it alike, or give one of them another name", there, "and here")  # fmt: skip
 
-    def _compose(self, item: tree.Composition) -> Protocol | None:
+    def _compose(self, item: file_tree.Composition) -> Protocol | None:
         parts = [p for name in item.of if (p := self._other(name)) is not None]
         if len(parts) != len(item.of):
             return None
@@ -278,5 +279,5 @@ def _sources(flat: _Flat) -> tuple[tuple[str, ...], ...]:
     return _headers_sources(flat.headers)
 
 
-def _headers_sources(headers: Iterable[tree.Header]) -> tuple[tuple[str, ...], ...]:
-    return tuple(header.texts for header in headers if isinstance(header, tree.Source))
+def _headers_sources(headers: Iterable[file_tree.Header]) -> tuple[tuple[str, ...], ...]:
+    return tuple(header.texts for header in headers if isinstance(header, file_tree.Source))

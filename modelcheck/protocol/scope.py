@@ -11,7 +11,7 @@ from modelcheck.protocol.model import Enumeration, Family, Role, subsets
 from modelcheck.protocol.terms import NAME, Var
 from modelcheck.protocol.theory import FRESH_SORTS, PRIMITIVES
 from modelcheck.source import Span
-from modelcheck.syntax import tree
+from modelcheck.syntax import file_tree, flow_tree
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class Scope:
     roles: dict[str, Role] = field(default_factory=dict)
     families: dict[str, Family] = field(default_factory=dict)
     enumerations: dict[str, Enumeration] = field(default_factory=dict)
-    definitions: dict[str, tree.Define] = field(default_factory=dict)
+    definitions: dict[str, file_tree.Define] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     names: dict[str, Span] = field(default_factory=dict)
     """Where each declared name was declared."""
@@ -50,25 +50,25 @@ class Scope:
 
     # -------------------------------------------------------------------------------- declaring
 
-    def declare(self, declaration: tree.Declaration) -> None:
+    def declare(self, declaration: file_tree.Declaration) -> None:
         """Add a declaration."""
         match declaration:
-            case tree.Role():
+            case file_tree.Role():
                 self._role(declaration)
-            case tree.Key():
+            case file_tree.Key():
                 if self._claim(declaration.name, "a key family"):
                     self._family(declaration)
-            case tree.Values():
+            case file_tree.Values():
                 if self._claim(declaration.name, "a sort"):
                     self._values(declaration)
-            case tree.Define():
+            case file_tree.Define():
                 if self._claim(declaration.name, "a function"):
                     self.definitions[declaration.name.text] = declaration
-            case tree.SizeConstant():
+            case file_tree.SizeConstant():
                 if self._claim(declaration.name, "a size"):
                     self.sizes[declaration.name.text] = declaration.amount
 
-    def _claim(self, name: tree.Name, what: str) -> bool:
+    def _claim(self, name: flow_tree.Name, what: str) -> bool:
         taken = self.names.get(name.text)
         if taken is not None:
             self.report(rules.NAME_TAKEN, f"`{name.text}` is used by two things", name.span,
@@ -81,7 +81,7 @@ class Scope:
         self.names[name.text] = name.span
         return True
 
-    def _role(self, role: tree.Role) -> None:
+    def _role(self, role: file_tree.Role) -> None:
         known = self.roles.get(role.name.text)
         if known is None and not self._claim(role.name, "a role"):
             return
@@ -100,7 +100,7 @@ class Scope:
             role.name.text, tuple(parts["is"]), tuple(parts["given"]), tuple(parts["hosts"]), role.span
         )
 
-    def _family(self, key: tree.Key) -> None:
+    def _family(self, key: file_tree.Key) -> None:
         for index in key.index:
             if index.text != NAME:
                 self.report(rules.UNKNOWN_SORT, f"a key is indexed by names, not by `{index.text}`", index.span,
@@ -110,14 +110,14 @@ class Scope:
             key.name.text, len(key.index), key.sort.text, key.kind, tuple(h.text for h in key.holders), key.span
         )
 
-    def _values(self, values: tree.Values) -> None:
+    def _values(self, values: file_tree.Values) -> None:
         for value in values.values:
             self._claim(value, "a value")
         self.enumerations[values.name.text] = Enumeration(
             values.name.text, tuple(value.text for value in values.values), values.span
         )
 
-    def check_sort(self, name: tree.Name, candidates: Iterable[str]) -> bool:
+    def check_sort(self, name: flow_tree.Name, candidates: Iterable[str]) -> bool:
         """Return whether a sort exists among ``candidates``; report it if not."""
         known = tuple(candidates)
         if name.text in known:

@@ -182,6 +182,15 @@ def is_data(function: str) -> bool:
     return function == "tuple" or function.startswith(MESSAGE)
 
 
+def open_parts(term: Term) -> Iterator[Term]:
+    """Yield what everybody reads off a term: the parts of messages and tuples, or else the term."""
+    if isinstance(term, App) and is_data(term.function):
+        for argument in term.arguments:
+            yield from open_parts(argument)
+    else:
+        yield term
+
+
 def contents(term: Term) -> Iterator[tuple[int, Term]]:
     """Yield what a part of a message holds, open or sealed, with its positions: not what is computed from something."""
     match term:

@@ -7,13 +7,14 @@ value that was picked, so that a path holds for a set of values and is never con
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as with_changes
 from itertools import product
 
 from modelcheck import rules
 from modelcheck.protocol.evaluate import Evaluator, MessageRecord
+from modelcheck.protocol.inherited import Stored
 from modelcheck.protocol.model import (
     WHOLE,
     Checked,
@@ -28,27 +29,21 @@ from modelcheck.protocol.model import (
     Sent,
     set_choices,
     set_members,
+    with_terms,
 )
 from modelcheck.protocol.readings import Readings
 from modelcheck.protocol.scope import Scope
-from modelcheck.protocol.terms import App, Const, Key, Term, Var, rebuild, replace, sort_of, subterms
+from modelcheck.protocol.terms import Const, Term, Var, replace, sort_of, subterms
 from modelcheck.protocol.theory import ABSENT, FRESH_SORTS, call, openings, pack
 from modelcheck.source import Span
-from modelcheck.syntax import tree
+from modelcheck.syntax import flow_tree
 
 MOST_PATHS = 128
 """Paths that one protocol may have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What a role of an earlier protocol kept under a name: the term there, its kept leaves as they are here."""
-
-    value: Term
-
-
 def unfold(
-    scope: Scope, statements: Sequence[tree.Statement], records: dict[str, Stored], span: Span,
+    scope: Scope, statements: Sequence[flow_tree.Statement], records: dict[str, Stored], span: Span,
     ranges: Iterable[tuple[str, str, Span]],
 ) -> tuple[Path, ...]:  # fmt: skip
     """Return the paths of a flow; findings go to ``scope.found``, each once though several paths show it."""
@@ -69,27 +64,27 @@ def unfold(
     return tuple(paths)
 
 
-def _kept_names(statements: Iterable[tree.Statement]) -> frozenset[str]:
+def _kept_names(statements: Iterable[flow_tree.Statement]) -> frozenset[str]:
     names: set[str] = set()
     for statement in statements:
         match statement:
-            case tree.Keeps():
+            case flow_tree.Keeps():
                 names.update(name.text for name in statement.names)
-            case tree.Alt():
+            case flow_tree.Alt():
                 names |= _kept_names(statement.body) | _kept_names(statement.otherwise or ())
             case _:
                 pass
     return frozenset(names)
 
 
-def _ending_roles(statements: Iterable[tree.Statement]) -> frozenset[str]:
+def _ending_roles(statements: Iterable[flow_tree.Statement]) -> frozenset[str]:
     """Return the roles whose end the flow names with `accepts` or `stops`."""
     roles: set[str] = set()
     for statement in statements:
         match statement:
-            case tree.Accepts(role) | tree.Stops(role):
+            case flow_tree.Accepts(role) | flow_tree.Stops(role):
                 roles.add(role.text)
-            case tree.Alt():
+            case flow_tree.Alt():
                 roles |= _ending_roles(statement.body) | _ending_roles(statement.otherwise or ())
             case _:
                 pass
@@ -137,46 +132,46 @@ class _Walk(Evaluator):
 
     # -------------------------------------------------------------------------------- statements
 
-    def run(self, statements: Iterable[tree.Statement]) -> None:
+    def run(self, statements: Iterable[flow_tree.Statement]) -> None:
         for statement in statements:
             self.statement(statement)
 
-    def statement(self, statement: tree.Statement) -> None:
+    def statement(self, statement: flow_tree.Statement) -> None:
         match statement:
-            case tree.Send():
+            case flow_tree.Send():
                 self.send(statement)
-            case tree.Forward():
+            case flow_tree.Forward():
                 self.forward(statement)
-            case tree.Creates() | tree.Renews() | tree.Picks() | tree.PicksIn() | tree.Keeps() | tree.Recalls():
-                if self.role(statement.role):
-                    self.act(statement)
-            case tree.Checks():
+            case flow_tree.Checks():
                 self.checks(statement)
-            case tree.CheckOrder(role) | tree.FailsAlike(role):
+            case flow_tree.CheckOrder(role) | flow_tree.FailsAlike(role):
                 self.role(role)
-            case tree.Accepts(role, span) | tree.Stops(role, span):
+            case flow_tree.Accepts(role, span) | flow_tree.Stops(role, span):
                 if self.role(role):
-                    point = "accepts" if isinstance(statement, tree.Accepts) else "stops"
+                    point = "accepts" if isinstance(statement, flow_tree.Accepts) else "stops"
                     self.events.append(Reached(role.text, point, None, span))
-            case tree.Let():
+            case flow_tree.Let():
                 self.let(statement)
-            case tree.Stage():
+            case flow_tree.Stage():
                 self.bind(statement.name, self.stored(statement.name.text, self.term(statement.value)))
                 value = self.values[statement.name.text]
                 self.stages[statement.number] = value
                 self.events.append(Reached("", f"stage {statement.number}", value, statement.span))
-            case tree.Restart():
+            case flow_tree.Restart():
                 self.transcript.restart([self.term(term) for term in statement.terms])
-            case tree.Alt():
+            case flow_tree.Alt():
                 self.alt(statement)
+            case _:
+                if self.role(statement.role):
+                    self.act(statement)
 
-    def role(self, name: tree.Name) -> bool:
+    def role(self, name: flow_tree.Name) -> bool:
         if name.text in self.scope.roles:
             return True
         self.unknown("role", name, self.scope.roles)
         return False
 
-    def bind(self, name: tree.Name, value: Term, *, again: bool = False) -> None:
+    def bind(self, name: flow_tree.Name, value: Term, *, again: bool = False) -> None:
         """Give a name its value; a second thing of the same name on one path is an error."""
         earlier = self.bound_at.get(name.text) or self.scope.names.get(name.text)
         if earlier is not None and not again and name.text not in self.recalled:
@@ -185,13 +180,10 @@ class _Walk(Evaluator):
         self.bound_at[name.text] = name.span
         self.values[name.text] = value
 
-    def act(
-        self,
-        act: tree.Creates | tree.Renews | tree.Picks | tree.PicksIn | tree.Keeps | tree.Recalls,
-    ) -> None:
+    def act(self, act: flow_tree.Act) -> None:
         role = act.role.text
         match act:
-            case tree.Creates():
+            case flow_tree.Creates():
                 for fresh in act.values:
                     if self.scope.check_sort(fresh.sort, FRESH_SORTS):
                         variable = Var(fresh.name.text, fresh.sort.text)
@@ -199,24 +191,24 @@ class _Walk(Evaluator):
                         self.events.append(Created(role, variable, fresh.span))
                     else:
                         self.rejected.add(fresh.name.text)
-            case tree.Renews():
+            case flow_tree.Renews():
                 for name in act.names:
                     self.renew(role, name)
-            case tree.Picks():
+            case flow_tree.Picks():
                 if self.scope.check_sort(act.sort.name, (*self.scope.enumerations, *FRESH_SORTS)):
                     sort = f"set of {act.sort.name.text}" if act.sort.is_set else act.sort.name.text
                     self.pick(role, act.name, sort, "any", (), act.span)
                 else:
                     self.rejected.add(act.name.text)
-            case tree.PicksIn():
+            case flow_tree.PicksIn():
                 self.pick_in(act)
-            case tree.Keeps():
+            case flow_tree.Keeps():
                 items = tuple((n.text, v) for n in act.names if (v := self.lookup(n)) is not None)
                 self.events.append(Kept(role, items, act.span))
-            case tree.Recalls():
+            case flow_tree.Recalls():
                 self.recall(role, act)
 
-    def renew(self, role: str, name: tree.Name) -> None:
+    def renew(self, role: str, name: flow_tree.Name) -> None:
         if name.text in self.rejected:
             return
         old = self.values.get(name.text)
@@ -228,7 +220,9 @@ class _Walk(Evaluator):
         self.bind(name, new, again=True)
         self.events.append(Created(role, new, name.span))
 
-    def pick(self, role: str, name: tree.Name, sort: str, rule: str, sources: tuple[Term, ...], span: Span) -> None:
+    def pick(
+        self, role: str, name: flow_tree.Name, sort: str, rule: str, sources: tuple[Term, ...], span: Span
+    ) -> None:
         variable = Var(name.text, sort)
         self.bind(name, variable)
         if sort in FRESH_SORTS:
@@ -237,7 +231,7 @@ class _Walk(Evaluator):
         self.domains[variable] = self.scope.domain(sort)
         self.events.append(Picked(role, variable, rule, sources, span))  # type: ignore[arg-type]
 
-    def pick_in(self, act: tree.PicksIn) -> None:
+    def pick_in(self, act: flow_tree.PicksIn) -> None:
         sources = tuple(self.term(one) for one in act.sets)
         sorts = {str(sort_of(source)) for source in sources}
         sort = next(iter(sorts))
@@ -248,7 +242,7 @@ class _Walk(Evaluator):
         rule = "best" if act.best else "member"
         self.pick(act.role.text, act.name, sort.removeprefix("set of "), rule, sources, act.span)
 
-    def recall(self, role: str, act: tree.Recalls) -> None:
+    def recall(self, role: str, act: flow_tree.Recalls) -> None:
         items = []
         for name in act.names:
             record = self.records.get(name.text)
@@ -266,7 +260,7 @@ class _Walk(Evaluator):
             items.append((name.text, record.value))
         self.events.append(Recalled(role, tuple(items), act.span))
 
-    def let(self, let: tree.Let) -> None:
+    def let(self, let: flow_tree.Let) -> None:
         if let.when is not None and not self.holds(let.when):
             assert let.otherwise is not None
             value = self.term(let.otherwise)
@@ -274,29 +268,29 @@ class _Walk(Evaluator):
             value = self.term(let.value)
         self.bind(let.name, self.stored(let.name.text, value))
 
-    def checks(self, checks: tree.Checks) -> None:
+    def checks(self, checks: flow_tree.Checks) -> None:
         if not self.role(checks.role) or (checks.when is not None and not self.holds(checks.when)):
             return
         role = checks.role.text
         for test in checks.condition.tests:
             match test:
-                case tree.Equal(left, right, span):
+                case flow_tree.Equal(left, right, span):
                     self.events.append(Checked(role, "equal", self.term(left), self.term(right), span))
-                case tree.Differ(left, right, span):
+                case flow_tree.Differ(left, right, span):
                     self.events.append(Checked(role, "differ", self.term(left), self.term(right), span))
-                case tree.Member(left, right, span):
+                case flow_tree.Member(left, right, span):
                     self.events.append(Checked(role, "member", self.term(left), self.term(right), span))
-                case tree.IsNew(value, span):
+                case flow_tree.IsNew(value, span):
                     self.events.append(Checked(role, "new", self.term(value), None, span))
-                case tree.Taken(label, span):
+                case flow_tree.Taken(label, span):
                     self.scope.report(rules.NOT_A_CHECK, f"`{label.text}` is no comparison", span,
                                       "compare two terms with `=`, `!=` or `in`, or write `x is new`")  # fmt: skip
 
     # -------------------------------------------------------------------------------- decisions
 
-    def alt(self, alt: tree.Alt) -> None:
+    def alt(self, alt: flow_tree.Alt) -> None:
         taken = self.decision(alt.decision)
-        if isinstance(alt.decision, tree.Chooses):
+        if isinstance(alt.decision, flow_tree.Chooses):
             self.labels[alt.decision.label.text] = taken
         if alt.label is not None:
             self.labels[alt.label.text] = taken
@@ -304,16 +298,16 @@ class _Walk(Evaluator):
             self.labels[alt.otherwise_label.text] = not taken
         self.run(alt.body if taken else alt.otherwise or ())
 
-    def decision(self, decision: tree.Decision) -> bool:
+    def decision(self, decision: flow_tree.Decision) -> bool:
         match decision:
-            case tree.When(condition):
+            case flow_tree.When(condition):
                 return self.holds(condition)
-            case tree.Chooses(role, label, span):
+            case flow_tree.Chooses(role, label, span):
                 taken = self.decisions.decide()
                 if self.role(role):
                     self.events.append(Chosen(role.text, label.text, taken, span))
                 return taken
-            case tree.Opens(role, target):
+            case flow_tree.Opens(role, target):
                 self.role(role)
                 part = self.lookup(target)
                 if part is None or not any(True for _ in openings(part)):
@@ -323,24 +317,24 @@ class _Walk(Evaluator):
                 self.sealed.append((target.text.rpartition(".")[0], part))
                 return False
 
-    def holds(self, condition: tree.Condition) -> bool:
+    def holds(self, condition: flow_tree.Condition) -> bool:
         """Return whether a condition holds on this path, deciding it if the path leaves it open."""
         return all(self.test(test) for test in condition.tests)
 
-    def test(self, test: tree.Test) -> bool:
+    def test(self, test: flow_tree.Test) -> bool:
         match test:
-            case tree.Taken(label):
+            case flow_tree.Taken(label):
                 if label.text in self.labels:
                     return self.labels[label.text]
                 self.unknown("branch", label, self.labels)
                 return False
-            case tree.Equal(left, right):
+            case flow_tree.Equal(left, right):
                 return self.compare(self.term(left), self.term(right), test.span)
-            case tree.Differ(left, right):
+            case flow_tree.Differ(left, right):
                 return not self.compare(self.term(left), self.term(right), test.span)
-            case tree.Member(left, right):
+            case flow_tree.Member(left, right):
                 return self.member(self.term(left), self.term(right), test.span)
-            case tree.IsNew():
+            case flow_tree.IsNew():
                 self.undecidable(test.span)
                 return False
 
@@ -401,34 +395,34 @@ class _Walk(Evaluator):
 
     # -------------------------------------------------------------------------------- messages
 
-    def send(self, send: tree.Send) -> None:
+    def send(self, send: flow_tree.Send) -> None:
         if not (self.role(send.sender) and self.role(send.receiver)):
             return
         terms: list[Term] = []
         names: list[str] = []
         for item in send.messages:
-            if isinstance(item, tree.Message):
+            if isinstance(item, flow_tree.Message):
                 terms.append(self.named_message(item, send, names))
             else:
                 terms.append(self.protected(item, send, names))
         self.emit(send, pack(tuple(terms)), names, send.span)
 
-    def emit(self, send: tree.Send | tree.Forward, term: Term, names: list[str], span: Span) -> None:
-        channels = {tree.Arrow.PUBLIC: "public", tree.Arrow.AUTHENTIC: "authentic",
-                    tree.Arrow.SECRET: "secret", tree.Arrow.SECURE: "secure"}  # fmt: skip
+    def emit(self, send: flow_tree.Send | flow_tree.Forward, term: Term, names: list[str], span: Span) -> None:
+        channels = {flow_tree.Arrow.PUBLIC: "public", flow_tree.Arrow.AUTHENTIC: "authentic",
+                    flow_tree.Arrow.SECRET: "secret", flow_tree.Arrow.SECURE: "secure"}  # fmt: skip
         channel = channels[send.arrow]
         readings = self.readings.of(send.receiver.text, term, self.messages)
         self.events.append(Sent(
             send.sender.text, send.receiver.text, channel, term, tuple(dict.fromkeys(names)), span,  # type: ignore[arg-type]
             readings=readings))  # fmt: skip
 
-    def named_message(self, message: tree.Message, send: tree.Send, names: list[str]) -> Term:
+    def named_message(self, message: flow_tree.Message, send: flow_tree.Send, names: list[str]) -> Term:
         record = self.message(message, send.sender.text, send.receiver.text)
         self.register(message, record, send.sender.text)
         names += record.names
         return record.term
 
-    def register(self, message: tree.Message, record: MessageRecord, sender: str) -> None:
+    def register(self, message: flow_tree.Message, record: MessageRecord, sender: str) -> None:
         """Make a message known under its label or name, bare and with its sender; it enters the transcript."""
         for name in record.names:
             self.messages[name] = record
@@ -439,7 +433,7 @@ class _Walk(Evaluator):
         self.sent_at[key] = message.span
         self.transcript.add(record.names, record.term)
 
-    def protected(self, block: tree.Protected, send: tree.Send, names: list[str]) -> Term:
+    def protected(self, block: flow_tree.Protected, send: flow_tree.Send, names: list[str]) -> Term:
         if block.call.function.text != "encrypted" or len(block.call.arguments) != 1:
             self.scope.report(rules.NOT_A_PROTECTION, f"`{block.call.function.text}` does not protect messages",
                               block.call.span, "write `encrypted(k) { ... }`")  # fmt: skip
@@ -452,7 +446,7 @@ class _Walk(Evaluator):
                 self.sized(contents[-1], WHOLE, part.size)
         for expression in block.contents:
             contents.append(self.term(expression))
-            if isinstance(expression, tree.Ref):
+            if isinstance(expression, flow_tree.Ref):
                 names.append(expression.name.text)
         whole = call("encrypted", (key, *contents), {})
         if block.label is not None:
@@ -460,7 +454,7 @@ class _Walk(Evaluator):
             self.messages[block.label.text] = MessageRecord((block.label.text,), whole, {})
         return whole
 
-    def forward(self, forward: tree.Forward) -> None:
+    def forward(self, forward: flow_tree.Forward) -> None:
         if not (self.role(forward.sender) and self.role(forward.receiver)):
             return
         terms = [term for name in forward.names if (term := self.lookup(name)) is not None]
@@ -516,7 +510,7 @@ class _Walk(Evaluator):
             event = with_changes(event, sealed=sealed)
         if isinstance(event, Picked):
             event = with_changes(event, possible=self.possible(event))
-        return _mapped(event, lambda term: replace(term, fixed))
+        return with_terms(event, lambda term: replace(term, fixed))
 
     def possible(self, event: Event) -> bool:
         """Return whether an event is no pick, or the path's restrictions leave a value for it."""
@@ -529,67 +523,3 @@ class _Walk(Evaluator):
             for sets in product(*options)
             for chosen in set_choices(order, sets, event.rule)
         )
-
-
-def recalled_value(value: Term, names: dict[str, Term], protocol: str) -> Term:
-    """Return how a kept value reads in a later protocol: kept leaves under their names, others as that protocol's."""
-    table: dict[Term, Term] = {}
-    for name, kept in names.items():
-        sort = sort_of(kept)
-        if sort is not None and not isinstance(kept, Const):
-            table[kept] = Var(name, sort)
-
-    def go(term: Term) -> Term:
-        if term in table:
-            return table[term]
-        if isinstance(term, Var):
-            return Var(f"{protocol}.{term.name}", term.sort)
-        if isinstance(term, App):
-            return App(term.function, tuple(go(argument) for argument in term.arguments))
-        if isinstance(term, Const):
-            return term
-        return type(term)(term.family, term.sort, tuple(go(argument) for argument in term.arguments))
-
-    return go(value)
-
-
-def with_families(path: Path, names: Mapping[str, str]) -> Path:
-    """Return a path whose long-term keys belong to families of other names."""
-    done: dict[Term, Term] = {}
-
-    def go(term: Term) -> Term:
-        if term not in done:
-            inside = rebuild(term, go)
-            if isinstance(inside, Key) and inside.family in names:
-                inside = Key(names[inside.family], inside.sort, inside.arguments)
-            done[term] = inside
-        return done[term]
-
-    return with_changes(
-        path,
-        events=tuple(_mapped(event, go) for event in path.events),
-        values={name: go(term) for name, term in path.values.items()},
-        messages={name: go(term) for name, term in path.messages.items()},
-        ranges={ends: go(term) for ends, term in path.ranges.items()},
-        stages={number: go(term) for number, term in path.stages.items()},
-        unchecked=tuple((who, {part: go(t) for part, t in mapping.items()}) for who, mapping in path.unchecked),
-        stored={name: go(term) for name, term in path.stored.items()},
-        sizes={(go(message), position): size for (message, position), size in path.sizes.items()},
-    )
-
-
-def _mapped(event: Event, change: Callable[[Term], Term]) -> Event:
-    """Return an event with a change applied to each of its terms."""
-    match event:
-        case Picked(variable=variable, sources=sources):
-            return with_changes(event, variable=change(variable), sources=tuple(map(change, sources)))
-        case Sent(term=term, sealed=sealed):
-            return with_changes(event, term=change(term), sealed=tuple(map(change, sealed)))
-        case Checked(left=left, right=right):
-            return with_changes(event, left=change(left), right=None if right is None else change(right))
-        case Kept(items=items) | Recalled(items=items):
-            return with_changes(event, items=tuple((name, change(term)) for name, term in items))
-        case Reached(term=term):
-            return with_changes(event, term=None if term is None else change(term))
-        case Created() | Chosen():
-            return event

@@ -12,7 +12,7 @@ from typing import Literal
 from modelcheck.protocol.model import Agreement, Claim, Datum, Identifies, Leak, Protocol, Secrecy
 from modelcheck.render import wording
 from modelcheck.render.picture import FAINT, INK, PAPER, SHADE, Picture, html_rows, html_text, new_graph
-from modelcheck.syntax import tree
+from modelcheck.syntax import file_tree, flow_tree
 
 WIDTH = 28
 """Characters in a line."""
@@ -134,39 +134,39 @@ class _Walk:
         self.families: set[str] = set()
         self.starts: list[str] = []
         self.last = ""
-        self.functions: dict[str, tree.Expression] = {}
+        self.functions: dict[str, flow_tree.Expression] = {}
 
-    def declare(self, declarations: Iterable[tree.Declaration]) -> None:
+    def declare(self, declarations: Iterable[file_tree.Declaration]) -> None:
         """Note the families of keys and the functions that are notation."""
         for one in declarations:
-            if isinstance(one, tree.Key):
+            if isinstance(one, file_tree.Key):
                 self.families.add(one.name.text)
-            elif isinstance(one, tree.Define) and one.value is not None:
+            elif isinstance(one, file_tree.Define) and one.value is not None:
                 self.functions[one.name.text] = one.value
 
-    def follow(self, statements: Iterable[tree.Statement], when: str) -> None:
+    def follow(self, statements: Iterable[flow_tree.Statement], when: str) -> None:
         """Follow lines in order; ``when`` says on which branch they stand."""
         for one in statements:
             match one:
-                case tree.Creates(values=values):
+                case flow_tree.Creates(values=values):
                     self.sorts |= {value.name.text: value.sort.text for value in values}
-                case tree.Recalls(names=names):
+                case flow_tree.Recalls(names=names):
                     self.sorts |= {name.text: "Psk" for name in names}
-                case tree.Send():
+                case flow_tree.Send():
                     for sent in one.messages:
                         self.sent(one.sender.text, sent)
-                case tree.Restart(terms):
+                case flow_tree.Restart(terms):
                     self.starts, self.last = [wording.listed(terms)] if terms else [], ""
-                case tree.Let(name, value, condition, otherwise):
+                case flow_tree.Let(name, value, condition, otherwise):
                     self.derive(name.text, None, value, when, condition, otherwise)
-                case tree.Stage(number, name, value):
+                case flow_tree.Stage(number, name, value):
                     self.derive(name.text, number, value, when)
-                case tree.Alt():
+                case flow_tree.Alt():
                     self.branches(one)
                 case _:
                     continue
 
-    def branches(self, block: tree.Alt) -> None:
+    def branches(self, block: flow_tree.Alt) -> None:
         """Follow both branches from the same start; a name that both define has both meanings after them."""
         condition = wording.decision(block.decision).removeprefix("when ")
         defined, starts, last = (
@@ -185,13 +185,13 @@ class _Walk:
         self.starts = list(dict.fromkeys((*self.starts, *other_starts)))
         self.last = " or ".join(dict.fromkeys(filter(None, (other_last, self.last))))
 
-    def sent(self, sender: str, sent: tree.Message | tree.Protected) -> None:
+    def sent(self, sender: str, sent: flow_tree.Message | flow_tree.Protected) -> None:
         """Note what is sent: it is part of the transcript, and its key protects it."""
-        inside = (sent,) if isinstance(sent, tree.Message) else tuple(part.message for part in sent.parts)
+        inside = (sent,) if isinstance(sent, flow_tree.Message) else tuple(part.message for part in sent.parts)
         names = [self.called(sender, (message.label or message.name).text) for message in inside]
-        if isinstance(sent, tree.Protected) and sent.call.arguments:
+        if isinstance(sent, flow_tree.Protected) and sent.call.arguments:
             key = sent.call.arguments[0].value
-            for index in self.defined.get(key.name.text, []) if isinstance(key, tree.Ref) else []:
+            for index in self.defined.get(key.name.text, []) if isinstance(key, flow_tree.Ref) else []:
                 self.nodes[index].protects += names or [wording.listed(sent.contents)]
         if names:
             self.starts = self.starts or names[:1]
@@ -202,8 +202,8 @@ class _Walk:
         return f"{sender}.{name}" if len(self.senders[name]) > 1 else name
 
     def derive(
-        self, name: str, stage: int | None, value: tree.Expression, when: str,
-        condition: tree.Condition | None = None, otherwise: tree.Expression | None = None,
+        self, name: str, stage: int | None, value: flow_tree.Expression, when: str,
+        condition: flow_tree.Condition | None = None, otherwise: flow_tree.Expression | None = None,
     ) -> None:  # fmt: skip
         """Note a derived value and what it is made of."""
         text = wording.expression(value)
@@ -217,32 +217,32 @@ class _Walk:
         self.nodes.append(Node(name, "derived", text, list(sources), {name}, stage))
         self.defined[name] = [len(self.nodes) - 1]
 
-    def parts(self, term: tree.Expression, *, main: bool = False) -> Iterator[int]:
+    def parts(self, term: flow_tree.Expression, *, main: bool = False) -> Iterator[int]:
         """Yield the nodes that a term is made of, making those of secrets and transcripts where they first occur.
 
         ``main``: the term stands where functions take their key, so that even a nonce there is a secret.
         """
         match term:
-            case tree.Ref(name) if name.text in self.defined:
+            case flow_tree.Ref(name) if name.text in self.defined:
                 yield from self.defined[name.text]
-            case tree.Ref(name) if self.sorts.get(name.text) in SECRET_SORTS or (main and name.text in self.sorts):
+            case flow_tree.Ref(name) if self.sorts.get(name.text) in SECRET_SORTS or (main and name.text in self.sorts):
                 yield self.secret(name.text, {name.text})
-            case tree.Power():
+            case flow_tree.Power():
                 yield self.secret(wording.expression(term), {name.text for name in _refs(term)})
-            case tree.Call(function, _) if function.text in SHARED:
+            case flow_tree.Call(function, _) if function.text in SHARED:
                 yield self.secret(wording.expression(term), {name.text for name in _refs(term)})
-            case tree.Call(function, _) if function.text in self.families:
+            case flow_tree.Call(function, _) if function.text in self.families:
                 yield self.secret(wording.expression(term), {function.text})
-            case tree.Call(function, arguments):
+            case flow_tree.Call(function, arguments):
                 if function.text in self.functions:
                     yield from self.parts(self.functions[function.text])
                 for index, one in enumerate(arguments):
                     yield from self.parts(one.value, main=index == 0 and function.text in KEYED)
-            case tree.Transcript():
+            case flow_tree.Transcript():
                 yield self.transcript(" or ".join(self.starts), self.last)
-            case tree.TranscriptRange(first, last):
+            case flow_tree.TranscriptRange(first, last):
                 yield self.transcript(first.text, last.text)
-            case tree.TupleOf(items) | tree.Product(items):
+            case flow_tree.TupleOf(items) | flow_tree.Product(items):
                 for item in items:
                     yield from self.parts(item)
             case _:
@@ -272,26 +272,28 @@ def _senders(protocol: Protocol) -> dict[str, set[str]]:
     todo = [statement for section in protocol.written for statement in section.statements]
     while todo:
         one = todo.pop()
-        if isinstance(one, tree.Alt):
+        if isinstance(one, flow_tree.Alt):
             todo += (*one.body, *(one.otherwise or ()))
-        elif isinstance(one, tree.Send):
+        elif isinstance(one, flow_tree.Send):
             for sent in one.messages:
-                for message in (sent,) if isinstance(sent, tree.Message) else (part.message for part in sent.parts):
+                for message in (
+                    (sent,) if isinstance(sent, flow_tree.Message) else (part.message for part in sent.parts)
+                ):
                     senders.setdefault((message.label or message.name).text, set()).add(one.sender.text)
     return senders
 
 
-def _refs(term: tree.Expression) -> Iterator[tree.Name]:
+def _refs(term: flow_tree.Expression) -> Iterator[flow_tree.Name]:
     match term:
-        case tree.Ref(name):
+        case flow_tree.Ref(name):
             yield name
-        case tree.Power(base, exponent):
+        case flow_tree.Power(base, exponent):
             yield from _refs(base)
             yield from _refs(exponent)
-        case tree.Product(items) | tree.TupleOf(items):
+        case flow_tree.Product(items) | flow_tree.TupleOf(items):
             for item in items:
                 yield from _refs(item)
-        case tree.Call(function, arguments):
+        case flow_tree.Call(function, arguments):
             yield function
             for one in arguments:
                 yield from _refs(one.value)

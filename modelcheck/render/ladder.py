@@ -5,7 +5,8 @@ What is encrypted stands on a surface of its own for each key, which colour and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import assert_never
 
 from modelcheck.render.canvas import Box, Sheet, Stroke, Text
@@ -118,13 +119,14 @@ def outcome(sheet: Sheet, text: str, middle: float, room: int, y: float) -> Box:
 class Drawing:
     """Draws rows from top to bottom on a sheet: the heads of the lifelines, each row below the last, the lifelines."""
 
-    def __init__(self, ladder: Ladder, room: int = 0) -> None:
-        """``room`` is how many characters a line between two lifelines has."""
+    def __init__(self, ladder: Ladder, room: int = 0, apart: Sequence[float] = ()) -> None:
+        """``room`` is how many characters a line between two lifelines has, ``apart`` how far from each other they stand."""
         self.ladder = ladder
         self.sheet = Sheet()
         self.pens = {key: PENS[index % len(PENS)] for index, key in enumerate(keys(ladder))}
         self.room = room or (WIDEST if len(ladder.lanes) <= 2 else WIDEST_OF_MANY)
-        self.lanes = self._places()
+        self.apart = apart or self._distances()
+        self.lanes = {lane.role: x for lane, x in zip(ladder.lanes, accumulate(self.apart, initial=0.0))}
         self.left = min(self.lanes.values()) - 40 - 6 * ladder.depth
         self.right = max(self.lanes.values()) + 40 + 6 * ladder.depth
         if len(ladder.lanes) == 1:
@@ -133,8 +135,8 @@ class Drawing:
         self.covered: list[tuple[float, float, float, float]] = []
         """Where lifelines must not show: left, right, top, bottom."""
 
-    def _places(self) -> dict[str, float]:
-        """Return where the lifelines stand: as far apart as what is between them needs."""
+    def _distances(self) -> list[float]:
+        """Return how far each lifeline stands from the next: as far as what is between them needs."""
         order = [lane.role for lane in self.ladder.lanes]
         widths = [max(len(a.role) + len(b.role), len(a.about) + len(b.about)) * CHARACTER / 2 + 24
                   for a, b in zip(self.ladder.lanes, self.ladder.lanes[1:])]  # fmt: skip
@@ -143,11 +145,7 @@ class Drawing:
                 share = width / (last - first)
                 for index in range(first, last):
                     widths[index] = max(widths[index], share)
-        places, x = {}, 0.0
-        for role, width in zip(order, [*widths, 0.0]):
-            places[role] = x
-            x += width
-        return places
+        return widths
 
     def _needs(self, row: Row, order: list[str]) -> Iterator[tuple[int, int, float]]:
         """Yield between which lanes a row needs how much room."""

@@ -32,9 +32,9 @@ class Side:
         """The rows of all steps."""
         return tuple(row for step in self.steps for row in step)
 
-    def drawing(self, room: int = 0) -> Drawing:
+    def drawing(self, room: int = 0, apart: Sequence[float] = ()) -> Drawing:
         """Return a drawing of it on which there is nothing yet."""
-        return Drawing(replace(self.ladder, rows=self.rows), room)
+        return Drawing(replace(self.ladder, rows=self.rows), room, apart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,9 @@ def pair_sheet(pair: Pair) -> Sheet:
     if beside:
         _draw(drawings, sides)
     else:
-        drawings = [side.drawing() for side in sides]
+        # Lifelines stand where those of the other side do, as far apart as the wider side needs.
+        apart = [max(both) for both in zip(*(side.drawing().apart for side in sides), strict=True)]
+        drawings = [side.drawing(apart=apart) for side in sides]
         for drawing, side in zip(drawings, sides, strict=True):
             _draw([drawing], [side])
     return _concluded(_joined(drawings, beside=beside), pair.conclusion)
@@ -102,9 +104,9 @@ def _joined(drawings: Sequence[Drawing], *, beside: bool) -> Sheet:
         x = right + APART / 2
         sheet.strokes.append(Stroke(x, top, x, max(bottom, next_bottom), FAINT, "dashed"))
     else:
-        sheet.add(other, left - next_left, bottom + APART)
+        sheet.add(other, 0, bottom + APART)
         y = bottom + APART / 2
-        sheet.strokes.append(Stroke(left, y, left + max(right - left, next_right - next_left), y, FAINT, "dashed"))
+        sheet.strokes.append(Stroke(min(left, next_left), y, max(right, next_right), y, FAINT, "dashed"))
     return sheet
 
 

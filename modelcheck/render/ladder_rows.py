@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from modelcheck.protocol.model import Protocol
 from modelcheck.render import wording
-from modelcheck.syntax import tree
+from modelcheck.syntax import flow_tree
 
 SEALING = frozenset(
     ("aead", "encrypted", "encrypt", "pk_encrypt", "hpke_seal", "hpke_seal_psk", "hpke_seal_auth")
@@ -148,11 +148,11 @@ def message_names(protocol: Protocol) -> tuple[str, ...]:
     todo = list(reversed(protocol.written[-1].statements)) if protocol.written else []
     while todo:
         statement = todo.pop()
-        if isinstance(statement, tree.Alt):
+        if isinstance(statement, flow_tree.Alt):
             todo += reversed((*statement.body, *(statement.otherwise or ())))
-        elif isinstance(statement, tree.Send):
+        elif isinstance(statement, flow_tree.Send):
             for sent in statement.messages:
-                inner = (sent,) if isinstance(sent, tree.Message) else tuple(part.message for part in sent.parts)
+                inner = (sent,) if isinstance(sent, flow_tree.Message) else tuple(part.message for part in sent.parts)
                 names |= dict.fromkeys((message.label or message.name).text for message in inner)
     return tuple(names)
 
@@ -166,34 +166,34 @@ def _lanes(protocol: Protocol) -> tuple[Lane, ...]:
     return tuple(lanes)
 
 
-def _rows(statements: Sequence[tree.Statement]) -> Iterator[Row]:
+def _rows(statements: Sequence[flow_tree.Statement]) -> Iterator[Row]:
     for one in statements:
         match one:
-            case tree.Send():
-                channel = one.arrow.name.lower() if one.arrow is not tree.Arrow.PUBLIC else ""
+            case flow_tree.Send():
+                channel = one.arrow.name.lower() if one.arrow is not flow_tree.Arrow.PUBLIC else ""
                 parts = tuple(part for message in one.messages for part in _sent(message))
                 yield Message(one.sender.text, one.receiver.text, channel, parts)
-            case tree.Forward():
+            case flow_tree.Forward():
                 lines = tuple(Line(name.text, 0, True) for name in one.names)
                 yield Message(one.sender.text, one.receiver.text, "forward", lines)
-            case tree.Accepts(role):
+            case flow_tree.Accepts(role):
                 yield End(role.text, "accepts")
-            case tree.Stops(role):
+            case flow_tree.Stops(role):
                 yield End(role.text, "stops")
-            case tree.Let(name):
+            case flow_tree.Let(name):
                 yield Across(f"let {name.text}")
-            case tree.Stage(number, name):
+            case flow_tree.Stage(number, name):
                 yield Across(f"stage {number} key {name.text}")
-            case tree.Restart(terms):
+            case flow_tree.Restart(terms):
                 yield Across("transcript restarts" + (f" with {wording.listed(terms)}" if terms else ""))
-            case tree.Alt():
+            case flow_tree.Alt():
                 yield from _block(one)
             case _:
                 verb, what = wording.act(one)
                 yield Acts(one.role.text, (f"{verb} {what}",))
 
 
-def _block(block: tree.Alt) -> Iterator[Row]:
+def _block(block: flow_tree.Alt) -> Iterator[Row]:
     word = "opt" if block.otherwise is None else "alt"
     named = f" as {block.label.text}" if block.label else ""
     yield Frame("top", f"{word} {wording.decision(block.decision)}{named}")
@@ -223,8 +223,8 @@ def merged(rows: Iterable[Row]) -> Iterator[Row]:
         yield waiting
 
 
-def _sent(sent: tree.Message | tree.Protected) -> Iterator[Part]:
-    if isinstance(sent, tree.Message):
+def _sent(sent: flow_tree.Message | flow_tree.Protected) -> Iterator[Part]:
+    if isinstance(sent, flow_tree.Message):
         yield from _message(sent, 0)
         return
     inside = [part for one in sent.parts for part in _message(one.message, 0, wording.suffix(one.guard))]
@@ -234,7 +234,7 @@ def _sent(sent: tree.Message | tree.Protected) -> Iterator[Part]:
     yield Sealed(f"{wording.call(sent.call)}{label}", key, tuple(inside))
 
 
-def _message(message: tree.Message, depth: int, suffix: str = "") -> Iterator[Part]:
+def _message(message: flow_tree.Message, depth: int, suffix: str = "") -> Iterator[Part]:
     yield Line(wording.title(message) + suffix, depth, True)
     for field in message.fields:
         after = wording.suffix(field.guard, field.unchecked)
@@ -243,14 +243,14 @@ def _message(message: tree.Message, depth: int, suffix: str = "") -> Iterator[Pa
         yield from _value("", term, depth + 1)
 
 
-def _value(before: str, term: tree.Expression, depth: int, after: str = "") -> Iterator[Part]:
+def _value(before: str, term: flow_tree.Expression, depth: int, after: str = "") -> Iterator[Part]:
     """Yield a value: contents that are encrypted and messages within messages in lines of their own."""
     match term:
-        case tree.Call(function, arguments) if function.text in SEALING and len(arguments) > 1:
+        case flow_tree.Call(function, arguments) if function.text in SEALING and len(arguments) > 1:
             key = wording.argument(arguments[0])
             inside = [part for one in arguments[1:] for part in _value(_label(one), one.value, 0)]
             yield Sealed(f"{before}{function.text}({key}){after}", key, tuple(inside), depth)
-        case tree.MessageLiteral(message):
+        case flow_tree.MessageLiteral(message):
             if before:
                 yield Line(before.strip() + after, depth)
             yield from _message(message, depth + bool(before), "" if before else after)
@@ -258,5 +258,5 @@ def _value(before: str, term: tree.Expression, depth: int, after: str = "") -> I
             yield Line(before + wording.expression(term) + after, depth)
 
 
-def _label(argument: tree.Argument) -> str:
+def _label(argument: flow_tree.Argument) -> str:
     return f"{argument.label.text}: " if argument.label else ""

@@ -6,69 +6,69 @@ import re
 from collections.abc import Iterable
 from typing import assert_never
 
-from modelcheck.syntax import tree
+from modelcheck.syntax import flow_tree
 
 
-def expression(term: tree.Expression) -> str:
+def expression(term: flow_tree.Expression) -> str:
     """Return a term in the notation of specs."""
     match term:
-        case tree.Ref(name):
+        case flow_tree.Ref(name):
             return name.text
-        case tree.Text(value):
+        case flow_tree.Text(value):
             return f'"{value}"'
-        case tree.This():
+        case flow_tree.This():
             return "this"
-        case tree.Transcript():
+        case flow_tree.Transcript():
             return "transcript"
-        case tree.TranscriptRange(first, last):
+        case flow_tree.TranscriptRange(first, last):
             return f"transcript({first.text}..{last.text})"
-        case tree.Without(whole, name):
+        case flow_tree.Without(whole, name):
             return f"{expression(whole)} without {name.text}"
-        case tree.Power(base, exponent):
+        case flow_tree.Power(base, exponent):
             return f"{expression(base)}^{expression(exponent)}"
-        case tree.Product(factors):
+        case flow_tree.Product(factors):
             return f"({'*'.join(map(expression, factors))})"
-        case tree.TupleOf(items):
+        case flow_tree.TupleOf(items):
             return f"({listed(items)})"
-        case tree.Call():
+        case flow_tree.Call():
             return call(term)
-        case tree.MessageLiteral(message):
+        case flow_tree.MessageLiteral(message):
             return f"{title(message)} {{ {', '.join(contents(message))} }}"
         case _:
             assert_never(term)
 
 
-def listed(terms: Iterable[tree.Expression]) -> str:
+def listed(terms: Iterable[flow_tree.Expression]) -> str:
     """Return terms with commas between them."""
     return ", ".join(map(expression, terms))
 
 
-def call(term: tree.Call) -> str:
+def call(term: flow_tree.Call) -> str:
     """Return a function with its arguments."""
     return f"{term.function.text}({', '.join(map(argument, term.arguments))})"
 
 
-def argument(one: tree.Argument) -> str:
+def argument(one: flow_tree.Argument) -> str:
     """Return an argument, its label before it if it has one."""
     return f"{one.label.text}: {expression(one.value)}" if one.label else expression(one.value)
 
 
-def title(message: tree.Message) -> str:
+def title(message: flow_tree.Message) -> str:
     """Return a message's name, and its second one."""
     return f"{message.name.text} as {message.label.text}" if message.label else message.name.text
 
 
-def contents(message: tree.Message) -> tuple[str, ...]:
+def contents(message: flow_tree.Message) -> tuple[str, ...]:
     """Return one text for each field of a message, or for each of its bare contents."""
     return (*map(field, message.fields), *map(expression, message.contents))
 
 
-def field(one: tree.Field) -> str:
+def field(one: flow_tree.Field) -> str:
     """Return a field with its value and when it is there, without its size."""
     return f"{one.name.text}: {expression(one.value)}{suffix(one.guard, one.unchecked)}"
 
 
-def suffix(guard: tree.Guard | None, unchecked: tree.Unchecked | None = None) -> str:
+def suffix(guard: flow_tree.Guard | None, unchecked: flow_tree.Unchecked | None = None) -> str:
     """Return what stands behind a value: when it is there, and that the receiver does not compare it."""
     text = ""
     if guard is not None:
@@ -80,73 +80,69 @@ def suffix(guard: tree.Guard | None, unchecked: tree.Unchecked | None = None) ->
     return text
 
 
-def condition(one: tree.Condition) -> str:
+def condition(one: flow_tree.Condition) -> str:
     """Return a condition."""
     return " and ".join(map(test, one.tests))
 
 
-def test(one: tree.Test) -> str:
+def test(one: flow_tree.Test) -> str:
     """Return one comparison of a condition."""
     match one:
-        case tree.Equal(left, right):
+        case flow_tree.Equal(left, right):
             return f"{expression(left)} = {expression(right)}"
-        case tree.Differ(left, right):
+        case flow_tree.Differ(left, right):
             return f"{expression(left)} != {expression(right)}"
-        case tree.Member(left, right):
+        case flow_tree.Member(left, right):
             return f"{expression(left)} in {expression(right)}"
-        case tree.IsNew(value):
+        case flow_tree.IsNew(value):
             return f"{expression(value)} is new"
-        case tree.Taken(label):
+        case flow_tree.Taken(label):
             return label.text
         case _:
             assert_never(one)
 
 
-def decision(one: tree.Decision) -> str:
+def decision(one: flow_tree.Decision) -> str:
     """Return what decides which branch is taken."""
     match one:
-        case tree.Opens(role, target):
+        case flow_tree.Opens(role, target):
             return f"{role.text} opens {target.text}"
-        case tree.Chooses(role, label):
+        case flow_tree.Chooses(role, label):
             return f"{role.text} chooses {label.text}"
-        case tree.When(what):
+        case flow_tree.When(what):
             return f"when {condition(what)}"
         case _:
             assert_never(one)
 
 
-Act = (
-    tree.Creates | tree.Renews | tree.Picks | tree.PicksIn | tree.Keeps | tree.Recalls | tree.Checks | tree.CheckOrder
-    | tree.FailsAlike
-)  # fmt: skip
-
-
-def act(one: Act) -> tuple[str, str]:
+def act(
+    one: flow_tree.Act | flow_tree.Checks | flow_tree.CheckOrder | flow_tree.FailsAlike,
+) -> tuple[str, str]:
     """Return what a role does between messages: the verb, and to what."""
     match one:
-        case tree.Creates(values=values):
+        case flow_tree.Creates(values=values):
             return "creates", ", ".join(value.name.text for value in values)
-        case tree.Picks(name=name, sort=sort):
+        case flow_tree.Picks(name=name, sort=sort):
             return "picks", f"{name.text}: {'set of ' if sort.is_set else ''}{sort.name.text}"
-        case tree.PicksIn(best=best, name=name, sets=sets):
+        case flow_tree.PicksIn(best=best, name=name, sets=sets):
             return "picks", f"{'best ' if best else ''}{name.text} in {listed(sets)}"
-        case tree.Renews(names=names):
+        case flow_tree.Renews(names=names):
             return "renews", _names(names)
-        case tree.Keeps(names=names):
+        case flow_tree.Keeps(names=names):
             return "keeps", _names(names)
-        case tree.Recalls(names=names):
+        case flow_tree.Recalls(names=names):
             return "recalls", _names(names)
-        case tree.Checks(condition=what, when=when):
+        case flow_tree.Checks(condition=what, when=when):
             return "checks", condition(what) + (f" when {condition(when)}" if when else "")
-        case tree.CheckOrder(target=target, order=order):
+        case flow_tree.CheckOrder(target=target, order=order):
             return "checks", f"{target.text} {order}"
-        case tree.FailsAlike(names=names):
+        case flow_tree.FailsAlike(names=names):
             return "fails alike", f"on {_names(names)}" if names else ""
         case _:
             assert_never(one)
 
 
-def _names(names: Iterable[tree.Name]) -> str:
+def _names(names: Iterable[flow_tree.Name]) -> str:
     return ", ".join(name.text for name in names)
 
 

@@ -10,7 +10,7 @@ from stat import S_ISDIR, S_ISREG
 from modelcheck import rules
 from modelcheck.diagnostics import Diagnostic, Label, Rule, SpecRejected
 from modelcheck.source import Source, Span
-from modelcheck.syntax import tree
+from modelcheck.syntax import file_tree, flow_tree
 from modelcheck.syntax.failure import END, Failure, NotParsed, Place, spellings
 from modelcheck.syntax.mistakes import bad_character, like_an_example, misspelt
 from modelcheck.syntax.parser import parse_text
@@ -69,7 +69,7 @@ def _unreadable(path: Path, rule: Rule, message: str, hint: str) -> SpecRejected
     return SpecRejected([Diagnostic(rule, message, Label(Span(Source(str(path), ""), 0, 0)), (), hint)])
 
 
-def parse(source: Source) -> tree.File:
+def parse(source: Source) -> file_tree.File:
     """Return the syntax tree of a source; raise SpecRejected with the first mistake of every item in it."""
     bare = SKIPPED.sub(lambda skipped: " " * len(skipped.group()), source.text)
     if not bare.strip():
@@ -99,18 +99,18 @@ def _check_brackets(source: Source, bare: str) -> None:
                                            "give inner terms names with `let`")])  # fmt: skip
 
 
-def _check_blocks(file: tree.File) -> None:
+def _check_blocks(file: file_tree.File) -> None:
     """Reject blocks within blocks that later stages, which follow them recursively, could not."""
-    todo: list[tuple[tree.Statement, int]] = [
-        (statement, 1) for item in file.items if isinstance(item, tree.Protocol) for statement in item.statements
+    todo: list[tuple[flow_tree.Statement, int]] = [
+        (statement, 1) for item in file.items if isinstance(item, file_tree.Protocol) for statement in item.statements
     ]
     todo += (
-        (edit.statement, 1) for item in file.items if isinstance(item, tree.Variant)
-        for edit in item.edits if isinstance(edit, tree.AddStatement)
+        (edit.statement, 1) for item in file.items if isinstance(item, file_tree.Variant)
+        for edit in item.edits if isinstance(edit, file_tree.AddStatement)
     )  # fmt: skip
     while todo:
         statement, depth = todo.pop()
-        if not isinstance(statement, tree.Alt):
+        if not isinstance(statement, flow_tree.Alt):
             continue
         if depth > DEEPEST_BLOCK:
             message = f"more than {DEEPEST_BLOCK} blocks of branches are open here"

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
 from modelcheck.source import Source
-from modelcheck.syntax import tree
+from modelcheck.syntax import file_tree, flow_tree
 from modelcheck.syntax.load import parse
 
 STEP = 2
@@ -62,44 +62,44 @@ def _squeezed(lines: Iterable[str]) -> str:
     return "\n".join(kept) + "\n"
 
 
-def _starts(file: tree.File) -> Iterator[tuple[int, int]]:
+def _starts(file: file_tree.File) -> Iterator[tuple[int, int]]:
     """Yield where each construct that starts a line of its own begins, and its indentation."""
     for item in file.items:
         yield item.span.start, 0
         match item:
-            case tree.Protocol():
+            case file_tree.Protocol():
                 parts = (*item.headers, *item.declarations, *item.claims)
                 yield from _statements(item.statements, 1)
-            case tree.Variant():
+            case file_tree.Variant():
                 yield from ((edit.span.start, STEP) for edit in item.edits)
                 parts = (*item.headers, *item.claims)
-            case tree.Composition():
+            case file_tree.Composition():
                 parts = (*item.headers, *item.claims)
-            case tree.Include():
+            case file_tree.Include():
                 parts = ()
         yield from ((part.span.start, STEP) for part in parts)
 
 
-def _statements(statements: Iterable[tree.Statement], depth: int) -> Iterator[tuple[int, int]]:
+def _statements(statements: Iterable[flow_tree.Statement], depth: int) -> Iterator[tuple[int, int]]:
     for statement in statements:
         yield statement.span.start, STEP * depth
-        if isinstance(statement, tree.Alt):
+        if isinstance(statement, flow_tree.Alt):
             yield from _statements(statement.body, depth + 1)
             yield from _statements(statement.otherwise or (), depth + 1)
 
 
-def _branches(file: tree.File) -> Iterator[tuple[int, int, int]]:
+def _branches(file: file_tree.File) -> Iterator[tuple[int, int, int]]:
     """Yield start, end and depth of every block of branches, outer before inner."""
 
-    def inside(statements: Iterable[tree.Statement], depth: int) -> Iterator[tuple[int, int, int]]:
+    def inside(statements: Iterable[flow_tree.Statement], depth: int) -> Iterator[tuple[int, int, int]]:
         for statement in statements:
-            if isinstance(statement, tree.Alt):
+            if isinstance(statement, flow_tree.Alt):
                 yield statement.span.start, statement.span.end, depth
                 yield from inside(statement.body, depth + 1)
                 yield from inside(statement.otherwise or (), depth + 1)
 
     for item in file.items:
-        if isinstance(item, tree.Protocol):
+        if isinstance(item, file_tree.Protocol):
             yield from inside(item.statements, 1)
 
 
@@ -120,12 +120,12 @@ def _inside(extents: list[tuple[int, int]], offset: int) -> bool:
     return index >= 0 and extents[index][0] < offset < extents[index][1]
 
 
-def _constructs(file: tree.File) -> Iterator[tuple[int, int]]:
+def _constructs(file: file_tree.File) -> Iterator[tuple[int, int]]:
     """Yield the extent of every construct that holds no statements."""
 
-    def plain(statements: Iterable[tree.Statement]) -> Iterator[tuple[int, int]]:
+    def plain(statements: Iterable[flow_tree.Statement]) -> Iterator[tuple[int, int]]:
         for statement in statements:
-            if isinstance(statement, tree.Alt):
+            if isinstance(statement, flow_tree.Alt):
                 yield from plain(statement.body)
                 yield from plain(statement.otherwise or ())
             else:
@@ -133,12 +133,12 @@ def _constructs(file: tree.File) -> Iterator[tuple[int, int]]:
 
     for item in file.items:
         match item:
-            case tree.Protocol():
+            case file_tree.Protocol():
                 yield from plain(item.statements)
                 yield from ((p.span.start, p.span.end) for p in (*item.headers, *item.declarations, *item.claims))
-            case tree.Variant():
+            case file_tree.Variant():
                 yield from ((p.span.start, p.span.end) for p in (*item.headers, *item.edits, *item.claims))
-            case tree.Composition():
+            case file_tree.Composition():
                 yield from ((p.span.start, p.span.end) for p in (*item.headers, *item.claims))
-            case tree.Include():
+            case file_tree.Include():
                 pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelcheck.diagnostics import SpecRejected
-from modelcheck.engine import guessing, retrace
+from modelcheck.engine import confirm, guessing
 from modelcheck.engine.audit import Stage, audit
 from modelcheck.engine.boxes import Budget
 from modelcheck.engine.guessing import OfflineTests, decide
@@ -175,7 +175,10 @@ def test_without_a_replayed_run_there_is_no_attack(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_trace_that_does_not_replay_is_no_attack(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrace, "_replays", lambda *_: False)
+    def refuse(*_: object) -> None:
+        raise NotReplayed("no run")
+
+    monkeypatch.setattr(confirm, "replay", refuse)
     assert isinstance(login("hash(pw(client, server), n)"), PossibleDifference)
 
 

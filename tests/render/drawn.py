@@ -59,6 +59,15 @@ def struck(svg: str) -> list[str]:
     return sorted({t.text for t in texts for x, y in points if t.left < x < t.right and t.top < y < t.bottom})
 
 
+def flaws(svg: str) -> list[str]:
+    """What is wrong with the texts of a picture: what lies over another, is struck through or reaches beyond the page."""
+    return [
+        *(f"{a} over {b}" for a, b in overlaps(svg)),
+        *(f"{a} struck" for a in struck(svg)),
+        *(f"{a} cut" for a in cut(svg)),
+    ]
+
+
 def size(svg: str) -> tuple[float, float]:
     """Width and height in points."""
     root = ElementTree.fromstring(svg)

@@ -118,9 +118,7 @@ def test_pictures_of_attacks_are_clean_and_described(found: dict[str, ClaimResul
     result = found[claim]
     picture = attack_picture(result, attack(result))
     svg = picture.svg()
-    assert drawn.overlaps(svg) == []
-    assert drawn.struck(svg) == []
-    assert drawn.cut(svg) == []
+    assert drawn.flaws(svg) == []
     assert picture.title == f"Attack on {claim}"
     assert all(step.text in picture.description for step in attack(result).steps)
     assert picture.description.endswith(attack(result).conclusion)
@@ -207,14 +205,25 @@ def test_two_sides_fit_a_page_and_nothing_overlaps(sessions: int) -> None:
             for n in range(1, sessions + 1)]  # fmt: skip
     picture = attack_picture(HOLDS, told_apart(sessions, *sent))
     svg = picture.svg()
-    assert drawn.overlaps(svg) == []
-    assert drawn.struck(svg) == []
-    assert drawn.cut(svg) == []
+    assert drawn.flaws(svg) == []
     assert drawn.size(svg)[0] <= 1300
     titles = {one.text.replace("\xa0", " "): one for one in drawn.words(svg)}
     assert (titles[SIDES[0]].top == titles[SIDES[1]].top) == (sessions <= 2)
     assert picture.description.count("differs") == 1
     assert all(side in picture.description for side in SIDES)
+
+
+def test_sides_below_each_other_have_their_lifelines_at_the_same_places() -> None:
+    """Each side is wider than the other somewhere."""
+    longer = "sends Hello, More of it, Rest, Remainder"
+    sent = [step("session", "A #1", f"A #1 of p {longer}", "A #1 of q sends Hello"),
+            step("session", "A #2", "A #2 of p sends Hello", f"A #2 of q {longer}, accepts"),
+            step("session", "A #3", "A #3 of p sends Hello", f"A #3 of q {longer}")]  # fmt: skip
+    svg = attack_picture(HOLDS, told_apart(3, *sent)).svg()
+    heads = {name: [one.left for one in drawn.words(svg) if one.text.replace("\xa0", " ") == name]
+             for name in ("A #1", "A #2", "attacker", "A #3")}  # fmt: skip
+    assert [len(both) for both in heads.values()] == [2, 2, 2, 2]
+    assert all(upper == lower for upper, lower in heads.values())
 
 
 @pytest.mark.parametrize("claim", ["poll.active", "poll.passive"])
@@ -225,7 +234,7 @@ def test_pictures_of_two_sides_say_what_each_shows(claim: str) -> None:
     assert all(text in picture.description for one in steps for text in (one.text, one.right))
     assert "@" not in picture.description
     svg = picture.svg()
-    assert (drawn.overlaps(svg), drawn.struck(svg), drawn.cut(svg)) == ([], [], [])
+    assert drawn.flaws(svg) == []
     marked = attack_pair(result, attack(result)).left.rows[-1]
     assert isinstance(marked, Marked)
     assert max(map(len, attack_text(result, attack(result)).splitlines())) <= WIDTH

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from modelcheck.render import wording
 from modelcheck.source import Source
-from modelcheck.syntax import tree
+from modelcheck.syntax import file_tree, flow_tree
 from modelcheck.syntax.load import parse
 
 
@@ -21,9 +21,9 @@ from modelcheck.syntax.load import parse
 )  # fmt: skip
 def test_terms_read_as_they_are_written(term: str) -> None:
     (protocol,) = parse(Source("t", f"protocol p\n role A\nflow\n let v = {term}\n")).items
-    assert isinstance(protocol, tree.Protocol)
+    assert isinstance(protocol, file_tree.Protocol)
     (let,) = protocol.statements
-    assert isinstance(let, tree.Let)
+    assert isinstance(let, flow_tree.Let)
     assert wording.expression(let.value) == term
 
 
@@ -35,7 +35,7 @@ def test_terms_read_as_they_are_written(term: str) -> None:
 def test_acts_read_as_they_are_written(line: str) -> None:
     written = line.replace("x, y", "x: Nonce, y: Nonce") if "creates" in line else line
     (protocol,) = parse(Source("t", f"protocol p\n role A\nflow\n {written}\n")).items
-    assert isinstance(protocol, tree.Protocol)
+    assert isinstance(protocol, file_tree.Protocol)
     (statement,) = protocol.statements
     verb, what = wording.act(statement)  # type: ignore[arg-type]
     assert f"A {verb} {what}" == line
@@ -44,11 +44,11 @@ def test_acts_read_as_they_are_written(line: str) -> None:
 def test_what_a_field_says_behind_its_value() -> None:
     text = "protocol p\n role A\n role B\nflow\n A -> B: M { a: x when v = w else y, b: z unchecked by B, c: z unchecked }\n"
     (protocol,) = parse(Source("t", text)).items
-    assert isinstance(protocol, tree.Protocol)
+    assert isinstance(protocol, file_tree.Protocol)
     (send,) = protocol.statements
-    assert isinstance(send, tree.Send)
+    assert isinstance(send, flow_tree.Send)
     (message,) = send.messages
-    assert isinstance(message, tree.Message)
+    assert isinstance(message, flow_tree.Message)
     assert wording.contents(message) == ("a: x when v = w else y", "b: z (unchecked by B)", "c: z (unchecked)")
 
 

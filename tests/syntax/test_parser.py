@@ -12,7 +12,7 @@ from lark import logger as conflicts
 
 from modelcheck import resources
 from modelcheck.source import Source, Span
-from modelcheck.syntax import tree
+from modelcheck.syntax import claim_tree, file_tree, flow_tree
 from modelcheck.syntax.parser import parse_text
 from modelcheck.syntax.tables import grammar
 from tests.support import SIGNED
@@ -24,13 +24,13 @@ SPEC = (
 )
 
 
-def parsed(text: str) -> tree.File:
+def parsed(text: str) -> file_tree.File:
     return parse_text(Source("t.flow", text))
 
 
-def statement(text: str) -> tree.Statement:
+def statement(text: str) -> flow_tree.Statement:
     (item,) = parsed("protocol p\nflow\n" + text).items
-    assert isinstance(item, tree.Protocol)
+    assert isinstance(item, file_tree.Protocol)
     return item.statements[0]
 
 
@@ -63,9 +63,9 @@ def test_the_grammar_has_no_conflicts(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize("word", WORDS)
 def test_words_can_name_fields(word: str) -> None:
     sent = statement(f"A -> B: M {{ first_one: x, {word}: y }}")
-    assert isinstance(sent, tree.Send)
+    assert isinstance(sent, flow_tree.Send)
     (message,) = sent.messages
-    assert isinstance(message, tree.Message)
+    assert isinstance(message, flow_tree.Message)
     assert [field.name.text for field in message.fields] == ["first_one", word]
 
 
@@ -78,22 +78,22 @@ def test_every_node_knows_its_place() -> None:
     for node in nodes(parse_text(source)):
         assert node.span.source is source
         assert 0 <= node.span.start < node.span.end <= len(SPEC)
-        if isinstance(node, tree.Name):
+        if isinstance(node, flow_tree.Name):
             assert node.span.text == node.text
 
 
 def test_a_claim() -> None:
     (item,) = parsed(SPEC).items
-    assert isinstance(item, tree.Protocol)
+    assert isinstance(item, file_tree.Protocol)
     (claim,) = item.claims
     assert claim.name.text == "c"
-    assert isinstance(claim.property, tree.Secret)
+    assert isinstance(claim.property, claim_tree.Secret)
     assert claim.expectation is not None
     assert (claim.expectation.verdict, claim.expectation.reason) == ("attack", "why")
     assert claim.citation is not None
     assert (claim.citation.ids, claim.citation.source) == (("T13-06", "A-1"), "RFC")
     (leak,) = claim.attackers
-    assert isinstance(leak, tree.LeakPower)
+    assert isinstance(leak, claim_tree.LeakPower)
     assert (leak.owner, leak.moment) == ("", "after")
     assert leak.point is not None
     assert (leak.point.role.text, leak.point.kind) == ("Client", "accepts")
@@ -101,16 +101,16 @@ def test_a_claim() -> None:
 
 def test_brackets_group_multiply_or_collect() -> None:
     values = [statement(f"let x = {text}") for text in ("(a)", "g^(a*b)", "(a, b)")]
-    assert all(isinstance(value, tree.Let) for value in values)
-    kinds = [type(value.value) for value in values if isinstance(value, tree.Let)]
-    assert kinds == [tree.Ref, tree.Power, tree.TupleOf]
+    assert all(isinstance(value, flow_tree.Let) for value in values)
+    kinds = [type(value.value) for value in values if isinstance(value, flow_tree.Let)]
+    assert kinds == [flow_tree.Ref, flow_tree.Power, flow_tree.TupleOf]
 
 
 def test_opt_has_no_other_branch() -> None:
     with_else = statement("alt A chooses x as one A accepts else as two A stops end")
     without = statement("opt A chooses x A accepts end")
-    assert isinstance(with_else, tree.Alt)
-    assert isinstance(without, tree.Alt)
+    assert isinstance(with_else, flow_tree.Alt)
+    assert isinstance(without, flow_tree.Alt)
     assert with_else.label is not None
     assert with_else.otherwise_label is not None
     assert (with_else.label.text, with_else.otherwise_label.text) == ("one", "two")
