@@ -26,7 +26,7 @@ from modelcheck.engine.steps import (
 from modelcheck.engine.supplies import APART, ON_ONE_SIDE, SENT, Supplier, Supply, sent
 from modelcheck.machines.blocks import blocks
 from modelcheck.machines.machine import Create, Keep, Recall, Receive, RoleMachine, Send, fixed_values, simple
-from modelcheck.protocol.biterms import IN_TWO_FORMS, TWO, differs, halves
+from modelcheck.protocol.biterms import IN_TWO_FORMS, LEFT, RIGHT, TWO, differs, halves
 from modelcheck.protocol.model import Family, Path, Weak
 from modelcheck.protocol.terms import (
     NAME,
@@ -142,6 +142,7 @@ def _holder_positions(clauses: ClauseSet, family: Family) -> tuple[int, ...]:
 
 def close(clauses: ClauseSet) -> None:
     """Add the rules of every demanded pattern, which may demand more, until all have theirs."""
+    suppliers = (Supplier(clauses, LEFT), Supplier(clauses, RIGHT))
     while clauses._queue:
         kind, pattern, index = clauses._queue.pop(0)
         head = Literal(index, tuple(pattern.variables))
@@ -149,9 +150,9 @@ def close(clauses: ClauseSet) -> None:
             _given(clauses, pattern, head)
             _composed(clauses, pattern, head)
         elif kind in ON_ONE_SIDE:
-            _on_one_side(clauses, ON_ONE_SIDE.index(kind), pattern, head)
+            _on_one_side(clauses, suppliers[ON_ONE_SIDE.index(kind)], pattern, head)
         elif kind in APART:
-            _apart(clauses, APART.index(kind), pattern, head)
+            _apart(clauses, suppliers[APART.index(kind)], pattern, head)
         elif kind.startswith("channel "):
             _injected(clauses, kind, pattern, head)
         _exposed(clauses, kind, pattern, head)
@@ -256,21 +257,20 @@ def _in_two_forms(clauses: ClauseSet, pattern: App, head: Literal) -> None:
             clauses.rule(head, [*apart, *rest], (), Origin("compose", term=pattern, needs=needs))
 
 
-def _on_one_side(clauses: ClauseSet, side: int, pattern: Term, head: Literal) -> None:
+def _on_one_side(clauses: ClauseSet, supplier: Supplier, pattern: Term, head: Literal) -> None:
     """What the attacker has of which it is known only what it is on one side."""
-    supplier = Supplier(clauses, side)
     clauses.rule(head, list(clauses.knows(pattern)), (), Origin("compose", term=pattern, needs=(pattern,)))
     for exposure, mine, _ in supplier.sent:
-        for mapping in unify(pattern, renamed(mine, SENT)):
+        for mapping in unify(pattern, mine):
             _supplied(clauses, pattern, head, sent(clauses, exposure, mapping))
     for needs, _ in recipes(pattern, clauses.weak):
         _supplied(clauses, pattern, head, Supply({}, tuple(one for need in needs for one in supplier.has(need))))
 
 
-def _apart(clauses: ClauseSet, side: int, pattern: Term, head: Literal) -> None:
+def _apart(clauses: ClauseSet, supplier: Supplier, pattern: Term, head: Literal) -> None:
     """What the attacker has that is something on one side, and on the other not what it should be."""
     assert isinstance(pattern, App)
-    for supply in Supplier(clauses, side).ways_apart(pattern):
+    for supply in supplier.ways_apart(pattern):
         _supplied(clauses, pattern, head, supply)
 
 

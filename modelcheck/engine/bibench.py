@@ -15,14 +15,14 @@ from modelcheck.engine.comparable import picked_alike, refuse
 from modelcheck.engine.derivation import Derivation
 from modelcheck.engine.enact import enacted
 from modelcheck.engine.judged import OTHER, STAR, Case, Forbids, Stretch, Unsupported, other_branches
-from modelcheck.engine.leaks import Given, leak_rules
+from modelcheck.engine.leaks import Given, created, given_keys, leak_rules
 from modelcheck.engine.observations import LARGEST, Test, attacker_tests, role_tests
 from modelcheck.engine.prover import System
 from modelcheck.engine.scene import Session, summaries
 from modelcheck.engine.script import Script
 from modelcheck.engine.solver import Solved
 from modelcheck.engine.spotlight import literals
-from modelcheck.engine.steps import session_literal, session_variable
+from modelcheck.engine.steps import session_variable
 from modelcheck.engine.twosides import Executed
 from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import RoleMachine, fresh_values
@@ -36,7 +36,7 @@ from modelcheck.protocol.model import (
     UncheckedPossession,
     Weak,
 )
-from modelcheck.protocol.terms import NAME, Const, Key, Var, renamed, sort_of
+from modelcheck.protocol.terms import NAME, Const, Key, Var, sort_of
 from modelcheck.protocol.theory import DISHONEST
 
 
@@ -263,7 +263,7 @@ class Bench:
         for datum in (datum for power, datum in self._keys_lost() if power.after == after):
             family = self.clauses.families[datum.name]
             written = datum.arguments or ("",) * family.arity
-            yield from self._keys(family.name, [self._named(name) for name in written], f"the key {datum}")
+            yield from given_keys(self.clauses, family, [self._named(name) for name in written], f"the key {datum}")
 
     def _named(self, name: str) -> tuple[str, ...]:
         """Return the names that a name of the claim stands for; none if it stands for any."""
@@ -275,27 +275,14 @@ class Bench:
     def _subject(self) -> str:
         return pair(*self.star.sides)
 
-    def _keys(self, family: str, choices: Sequence[tuple[str, ...]], description: str) -> Iterator[Given]:
-        ways: list[list[Const | Var]] = [[]]
-        for names in choices:
-            arguments: list[Const | Var] = [Const(name, NAME) for name in names]
-            arguments = arguments or [self.clauses.fresh(NAME)]
-            ways = [[*way, argument] for way in ways for argument in arguments]
-        for way in ways:
-            body = tuple(literal for argument in way for literal in self.clauses.knows(argument))
-            yield Given(Key(family, self.clauses.families[family].sort, tuple(way)), body, (), description)
-
     def _more(self, leaking: Leaking) -> Iterator[Given]:
         mine = self.star.parties
         for name in leaking.families:
-            choices = [mine] * self.clauses.families[name].arity
-            yield from self._keys(name, choices, f"every key {name} of the judged names")
-        if not leaking.values:
-            return
-        here = Condition("among", session_variable("leaked "), None, (STAR,))
-        for variable in fresh_values(self.star.machine):
-            body = (session_literal(self.clauses, self.star.machine, "leaked "),)
-            yield Given(renamed(variable, "leaked "), body, (here,), f"{variable.name} of the judged session")
+            family = self.clauses.families[name]
+            choices = [mine] * family.arity
+            yield from given_keys(self.clauses, family, choices, f"every key {name} of the judged names")
+        if leaking.values:
+            yield from created(self.clauses, self.star.machine, fresh_values(self.star.machine), (STAR,))
 
     def _after(self, point: Point) -> Iterator[Given]:
         """Yield what leaks when the judged session has reached a point."""

@@ -7,27 +7,27 @@ they are equivalent in the sense of :mod:`modelcheck.engine.equivalence`. What a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from modelcheck.engine.attacker import build, close
 from modelcheck.engine.boxes import Budget
-from modelcheck.engine.clauses import SESSION, Condition
+from modelcheck.engine.clauses import SESSION
 from modelcheck.engine.formtests import Difference, FormTests
 from modelcheck.engine.judged import OTHER, STAR, Case, Forbids, Unsupported
-from modelcheck.engine.leaks import Given, leak_rules
+from modelcheck.engine.leaks import Given, created, given_keys, leak_rules
 from modelcheck.engine.prover import Proof, System
 from modelcheck.engine.scene import Scene, Session, summaries
 from modelcheck.engine.solver import Solved, Solver
-from modelcheck.engine.steps import session_literal, session_variable
 from modelcheck.machines.held import Stance
 from modelcheck.machines.machine import Pick, RoleMachine, fresh_values
 from modelcheck.machines.paired import Unpaired, paired
-from modelcheck.protocol.model import Claim, Dishonest, Leak, Observational, UncheckedPossession, Weak
-from modelcheck.protocol.terms import NAME, Const, Key, Var, renamed, sort_of
+from modelcheck.protocol.model import Claim, Datum, Dishonest, Leak, Observational, UncheckedPossession, Weak
+from modelcheck.protocol.terms import Const, sort_of
 from modelcheck.protocol.theory import DISHONEST
 from modelcheck.verdict import PossibleDifference, Vacuous
 
-LEAKED = "leaked "
+KINDS = ("key", "value")
+"""What may leak."""
 
 
 def decide_forms(
@@ -77,9 +77,9 @@ class _Bench:
         self.honest = (*(name for name in self.names.values() if name != DISHONEST), OTHER)
         star = Session(STAR, wanted.role, tuple(self.names.values()), True)
         self.sessions = (*summaries(self.clauses, self.honest), star)
-        others = tuple(session.label for session in self.sessions if session is not star)
+        self.others = tuple(session.label for session in self.sessions if session is not star)
         self.differences: tuple[Difference, ...] = tuple(
-            dict.fromkeys(FormTests(self.clauses, self.pairs, others).differences())
+            dict.fromkeys(FormTests(self.clauses, self.pairs, self.others).differences())
         )
         close(self.clauses)
 
@@ -119,34 +119,47 @@ class _Bench:
     def leaks(self) -> Iterator[tuple[str, tuple[Given, ...]]]:
         """Yield what might leak besides, in words."""
         names = tuple(self.names.values())
-        keys = {name: tuple(self._keys(name, [names] * family.arity)) for name, family in self.clauses.families.items()}
+        keys = {
+            name: tuple(given_keys(self.clauses, family, [names] * family.arity, f"the key {name}"))
+            for name, family in self.clauses.families.items()
+        }
         yield from ((f"the key {name} of the judged names", given) for name, given in keys.items())
         every = tuple(given for one in keys.values() for given in one)
-        here = Condition("among", session_variable(LEAKED), None, (STAR,))
-        machine = next(m for m in self.clauses.machines if m.role.name == self.machine.role.name)
-        secrets = tuple(
-            Given(renamed(v, LEAKED), (session_literal(self.clauses, machine, LEAKED),), (here,), f"{v.name} of the judged session")
-            for v in fresh_values(machine)
-        )  # fmt: skip
+        values = fresh_values(self.machine)
+        secrets = created(self.clauses, self.machine, values, (STAR,))
         yield "all keys and secrets of the judged session", (*every, *secrets)
 
     def _lost(self) -> Iterator[Given]:
-        """Yield the long-term keys that the claim says leak."""
+        """Yield what the claim says leaks."""
+        named: dict[str, tuple[str, ...]] = {v.name: (name,) for v, name in self.names.items()}
         for power in self.claim.powers:
             for datum in power.data if isinstance(power, Leak) else ():
-                family = self.clauses.families[datum.name]
-                named: dict[str, tuple[str, ...]] = {v.name: (name,) for v, name in self.names.items()}
-                choices = [named.get(name, ()) for name in datum.arguments or ("",) * family.arity]
-                yield from self._keys(family.name, choices)
+                if datum.kind == "key":
+                    family = self.clauses.families[datum.name]
+                    choices = [named.get(name, ()) for name in datum.arguments or ("",) * family.arity]
+                    yield from given_keys(self.clauses, family, choices, f"the key {datum}")
+                else:
+                    assert isinstance(power, Leak)
+                    yield from self._values(power, datum)
 
-    def _keys(self, family: str, choices: Sequence[tuple[str, ...]]) -> Iterator[Given]:
-        """Yield the keys of a family for some names, any where there is none to choose."""
-        ways: list[tuple[Const | Var, ...]] = [()]
-        for names in choices:
-            arguments: list[Const | Var] = [Const(name, NAME) for name in names] or [self.clauses.fresh(NAME)]
-            ways = [(*way, argument) for way in ways for argument in arguments]
-        for way in ways:
-            yield Given(Key(family, self.clauses.families[family].sort, way), (), (), f"the key {family}")
+    def _values(self, power: Leak, datum: Datum) -> Iterator[Given]:
+        """Yield a value that sessions create; raise :class:`Unsupported` for values of which that does not say whose they are."""
+        found = [
+            (machine, v) for machine in self.clauses.machines for v in fresh_values(machine)
+            if v.name == datum.name and machine.protocol == (datum.owner or self.machine.protocol)
+        ]  # fmt: skip
+        if not found:
+            raise Unsupported(f"a leak of `{datum}`, which no session creates, where messages change their form")
+        for machine, variable in found:
+            if machine.role.name == self.machine.role.name:
+                labels = {"own": (STAR,), "other": self.others, "all": (STAR, *self.others)}[power.owner]
+            elif power.owner == "all" or datum.owner:
+                labels = self.others
+            else:
+                raise Unsupported(
+                    f"a leak of `{datum}` of some sessions of {machine.role.name}, where messages change their form"
+                )
+            yield from created(self.clauses, machine, [variable], labels)
 
 
 def _refuse(claim: Claim) -> None:
@@ -158,8 +171,10 @@ def _refuse(claim: Claim) -> None:
             raise Unsupported("unchecked possession where messages change their form")
         if isinstance(power, Weak) and (power.form == "hash" or power.when is not None):
             raise Unsupported("a weak hash, or what is weak in some sessions only, where messages change their form")
-        if isinstance(power, Leak) and (power.after is not None or any(datum.kind != "key" for datum in power.data)):
-            raise Unsupported("leaks of session values or at some time, where messages change their form")
+        if isinstance(power, Leak) and (power.after is not None or any(d.kind not in KINDS for d in power.data)):
+            raise Unsupported(
+                "leaks after a point, or of other things than keys and values, where messages change their form"
+            )
 
 
 def _picks(system: System, machine: RoleMachine, wanted: Observational) -> Iterator[tuple[int, int]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from modelcheck.engine.attacker import close
 from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Literal, Origin, Rule
@@ -11,8 +12,8 @@ from modelcheck.engine.spotlight import literals
 from modelcheck.engine.steps import session_literal, session_variable
 from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import RoleMachine, fresh_values
-from modelcheck.protocol.model import Datum, Leak
-from modelcheck.protocol.terms import NAME, App, Const, Key, Term, renamed, sort_of, substitute, unify
+from modelcheck.protocol.model import Datum, Family, Leak
+from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, renamed, sort_of, substitute, unify
 from modelcheck.protocol.theory import is_data, openings
 
 PREFIX = "leaked "
@@ -62,6 +63,26 @@ def _from_sessions(
         session = session_literal(clauses, machine, PREFIX)
         body = (session,) if stance is None else tuple(literals(clauses, stance, PREFIX))
         yield Given(renamed(own, PREFIX), body, (here,), f"{datum} of {machine.role.name}")
+
+
+def given_keys(
+    clauses: ClauseSet, family: Family, choices: Sequence[tuple[str, ...]], description: str
+) -> Iterator[Given]:  # fmt: skip
+    """Yield the keys of a family for each choice of names, for any name that the attacker knows where there is none to choose."""
+    for names in product(*(named or (None,) for named in choices)):
+        arguments = tuple(clauses.fresh(NAME) if name is None else Const(name, NAME) for name in names)
+        body = tuple(literal for argument in arguments for literal in clauses.knows(argument))
+        yield Given(Key(family.name, family.sort, arguments), body, (), description)
+
+
+def created(
+    clauses: ClauseSet, machine: RoleMachine, variables: Iterable[Var], labels: tuple[str, ...]
+) -> Iterator[Given]:  # fmt: skip
+    """Yield values that sessions of some classes create."""
+    here = Condition("among", session_variable(PREFIX), None, labels)
+    for variable in variables:
+        body = (session_literal(clauses, machine, PREFIX),)
+        yield Given(renamed(variable, PREFIX), body, (here,), f"{variable.name} of {machine.role.name}")
 
 
 def terms_of(held: Held, machine: RoleMachine, datum: Datum) -> Iterator[tuple[Stance | None, Term]]:

@@ -131,11 +131,9 @@ class Supplier:
     def _sent_apart(self, term: Term, expected: Sequence[Term], known: Collection[Var]) -> Iterator[Supply]:
         """Yield when a role sent it so."""
         for exposure, mine, theirs in self.sent:
-            other = renamed(theirs, SENT)
-            for mapping in unify(term, renamed(mine, SENT)):
-                equal = chain.from_iterable(
-                    _equations(c, read, mapping, known) for c in expected for read in (other, _as_far_as(term, other))
-                )
+            read = dict.fromkeys((theirs, _as_far_as(term, theirs)))
+            for mapping in unify(term, mine):
+                equal = chain.from_iterable(_equations(c, one, mapping, known) for c in expected for one in read)
                 yield from _unless(sent(self.clauses, exposure, mapping), equal)
 
     def _built_apart(self, term: Term, expected: Sequence[Term], known: Collection[Var]) -> Iterator[Supply]:
@@ -168,10 +166,10 @@ class Supplier:
 
     @property
     def sent(self) -> list[tuple[Exposure, Term, Term]]:
-        """What roles send in two forms, on this side and on the other."""
+        """What roles send in two forms, on this side and on the other; the variables begin with :data:`SENT`."""
         if self._sent is None:
             self._sent = [
-                (one, half(one.term, self.side), half(one.term, 1 - self.side))
+                (one, half(renamed(one.term, SENT), self.side), half(renamed(one.term, SENT), 1 - self.side))
                 for one in self.clauses.exposures if one.kind == ATTACKER and differs(one.term)
             ]  # fmt: skip
         return self._sent
