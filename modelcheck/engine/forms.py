@@ -8,6 +8,7 @@ they are equivalent in the sense of :mod:`modelcheck.engine.equivalence`. What a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from modelcheck.engine.attacker import build, close
 from modelcheck.engine.boxes import Budget
@@ -20,14 +21,17 @@ from modelcheck.engine.scene import Scene, Session, summaries
 from modelcheck.engine.solver import Solved, Solver
 from modelcheck.machines.held import Stance
 from modelcheck.machines.machine import Pick, RoleMachine, fresh_values
-from modelcheck.machines.paired import Unpaired, paired
+from modelcheck.machines.paired import KINDS, Unpaired, paired
 from modelcheck.protocol.model import Claim, Datum, Dishonest, Leak, Observational, UncheckedPossession, Weak
 from modelcheck.protocol.terms import Const, sort_of
 from modelcheck.protocol.theory import DISHONEST
 from modelcheck.verdict import PossibleDifference, Vacuous
 
-KINDS = ("key", "value")
-"""What may leak."""
+LOST = ("key", "value")
+"""The kinds of data that may leak."""
+
+PARTED = "parted "
+"""What the labels of sessions begin with that go different ways in both systems."""
 
 
 def decide_forms(
@@ -76,7 +80,7 @@ class _Bench:
             raise Unsupported("a dishonest party that is not another one which the judged session names from the start")
         self.honest = (*(name for name in self.names.values() if name != DISHONEST), OTHER)
         star = Session(STAR, wanted.role, tuple(self.names.values()), True)
-        self.sessions = (*summaries(self.clauses, self.honest), star)
+        self.sessions = (*self._summaries(), star)
         self.others = tuple(session.label for session in self.sessions if session is not star)
         self.differences: tuple[Difference, ...] = tuple(
             dict.fromkeys(FormTests(self.clauses, self.pairs, self.others).differences())
@@ -94,19 +98,27 @@ class _Bench:
             ((STAR, Stance(self.machine, 0, {})),), words=tuple(words for _, words in kept),
         )  # fmt: skip
 
+    def _summaries(self) -> Iterator[Session]:
+        """Yield the classes of other sessions: those that do the same in both systems, and those that part.
+
+        Which of both a session is stays as it is, so what the ones create is never what the others created.
+        """
+        for session in summaries(self.clauses, self.honest):
+            yield session
+            if self.pairs.parted(session.role):
+                yield replace(session, label=f"{PARTED}{session.label}")
+
     def _forbidden(self, scene: Scene) -> dict[int, tuple[tuple[int, ...], ...]]:
-        """Return the states of the judged role in which only the judged session is, and those in which it is not."""
+        """Return for each state the sessions that cannot be in it."""
         star = scene.mask(SESSION, [STAR])
+        parted = scene.mask(SESSION, [one.label for one in self.sessions if one.label.startswith(PARTED)])
+        alike = scene.full(SESSION) & ~star & ~parted
         forbids = Forbids()
-        for states, sessions in (
-            (self.pairs.judged_only, scene.full(SESSION) & ~star),
-            (self.pairs.others_only, star),
-        ):
-            for state in states:
-                predicate = self.clauses.state_of.get((self.machine.role.name, state))
-                if predicate is not None:
-                    columns = self.clauses.predicates[predicate].columns
-                    forbids.add(predicate, (sessions, *(scene.full(sort) for sort in columns[1:])))
+        for (role, state), predicate in self.clauses.state_of.items():
+            kinds = self.pairs.kinds(role, state)
+            sessions = sum(mask for kind, mask in zip(KINDS, (star, parted, alike), strict=True) if kind not in kinds)
+            columns = self.clauses.predicates[predicate].columns
+            forbids.add(predicate, (sessions, *(scene.full(sort) for sort in columns[1:])))
         return forbids.result()
 
     def ends(self, solved: Solved) -> bool:
@@ -171,7 +183,7 @@ def _refuse(claim: Claim) -> None:
             raise Unsupported("unchecked possession where messages change their form")
         if isinstance(power, Weak) and (power.form == "hash" or power.when is not None):
             raise Unsupported("a weak hash, or what is weak in some sessions only, where messages change their form")
-        if isinstance(power, Leak) and (power.after is not None or any(d.kind not in KINDS for d in power.data)):
+        if isinstance(power, Leak) and (power.after is not None or any(d.kind not in LOST for d in power.data)):
             raise Unsupported(
                 "leaks after a point, or of other things than keys and values, where messages change their form"
             )

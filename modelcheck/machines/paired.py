@@ -32,6 +32,9 @@ from modelcheck.protocol.terms import replace as put
 MOST_STATES = 600
 """Pairs of states that are looked at; more is refused."""
 
+KINDS = ("judged", "parted", "alike")
+"""The kinds of sessions: the judged one, others that part, and those that do the same in both systems."""
+
 Values = Mapping[Var, Term]
 """What the variables of a role's own machine are in the paired one, on one side."""
 
@@ -110,6 +113,23 @@ class Paired:
     def machines(self) -> tuple[RoleMachine, ...]:
         """The machines with the states of pairs."""
         return tuple(replace(one, states=tuple(self.states[name])) for name, one in self.originals.items())
+
+    def parted(self, role: str) -> set[int]:
+        """Return the states of a role in which a session is that is not the judged one and has parted."""
+        added = {*range(len(self.originals[role].states), len(self.states[role]))}
+        return added - self.judged_only if role == self.role else added
+
+    def kinds(self, role: str, state: int) -> tuple[str, ...]:
+        """Return which kinds of sessions can be in a state."""
+        if role == self.role and state in self.judged_only:
+            return ("judged",)
+        apart = self.parted(role)
+        if state in apart:
+            return ("parted",)
+        machine = replace(self.originals[role], states=tuple(self.states[role]))
+        leading = any(state == one.index for index in apart for one in machine.lineage(index))
+        judged = role == self.role and state not in self.others_only
+        return (*(["judged"] if judged else []), *(["parted"] if leading else []), "alike")
 
     # ------------------------------------------------------------------------------------ building
 
