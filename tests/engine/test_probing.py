@@ -90,7 +90,7 @@ def test_other_picks_of_the_sort_are_not_taken_for_the_judged_one() -> None:
 
 @pytest.mark.parametrize(
     ("attacker", "reason"),
-    [(" despite weak hash", "weak hash in the eyes of an observer"),
+    [(" despite weak hash when mode = real", "a weak hash in some sessions only, in the eyes of an observer"),
      (" despite leak of n of other sessions", "sides that differ in the pick `mode`, to an attacker who sends messages")],
 )  # fmt: skip
 def test_what_is_not_executed_says_so(attacker: str, reason: str) -> None:
