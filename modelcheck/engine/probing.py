@@ -98,6 +98,7 @@ class _Search:
             return
         if any(isinstance(state.step, Receive) for state in states) and message is None:
             yield half, sent, trail
+        way: State | None = None
         for state in states:
             if isinstance(state.step, Receive):
                 if message is None:
@@ -113,7 +114,11 @@ class _Search:
                 continue
             for values, more, decided in self.steps(player, state, half.values):
                 on = Half(state.index, values, half.paths & state.views.keys())
-                yield from self.runs(player, on, message, (*sent, *more), (*trail, *decided))
+                for run in self.runs(player, on, message, (*sent, *more), (*trail, *decided)):
+                    if way is not None and way is not state and not decided:
+                        raise Unsupported("a role that cannot tell which branch it is to take,")
+                    way = state
+                    yield run
 
     def steps(
         self, player: Player, state: State, values: Mapping[Var, Term]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -9,8 +10,11 @@ from random import Random
 
 import pytest
 
+from modelcheck.engine.judged import Unsupported
+from modelcheck.engine.observer import decide_observed
+from modelcheck.engine.probing import probed
 from modelcheck.pipeline import ClaimTask, check_claim
-from modelcheck.protocol.model import Dishonest, Leak, Weak
+from modelcheck.protocol.model import Dishonest, Leak, Observational, Weak
 from modelcheck.protocol.terms import NAME, Const, Key
 from modelcheck.verdict import Attack
 from tests.laws import judged
@@ -129,3 +133,25 @@ def test_an_attacker_who_sends_sees_what_a_reader_sees(seed: int) -> None:
     active = replace(task.what, passive=False)
     verdicts = [check_claim(replace(task, what=claim), OPTIONS).verdict for claim in (task.what, active)]
     assert isinstance(verdicts[1], Attack) or not isinstance(verdicts[0], Attack)
+
+
+@pytest.mark.parametrize("powers", [0, 1, 2])
+def test_one_value_on_both_sides_is_never_told_apart_whatever_leaks_or_is_weak(powers: int) -> None:
+    """Neither to somebody who reads nor to an attacker who sends messages, whose runs are searched."""
+    tasks = [task for seed in range(24) if (task := claim_of(seed, powers)) is not None]
+    searched = 0
+    for task in tasks:
+        assert isinstance(task.what.property, Observational)
+        wanted = replace(task.what.property, sides=("real", "real"))
+        claim = replace(task.what, property=wanted)
+        system = task.library.system(task.owner)
+        assert not isinstance(decide_observed(system, claim, wanted, vacuity=False), Attack), protocol_text(task)
+        with suppress(Unsupported):
+            assert probed(system, replace(claim, passive=False), wanted) is None, protocol_text(task)
+            searched += 1
+    assert searched > 8
+
+
+def protocol_text(task: ClaimTask) -> str:
+    """The text of the protocol that a claim is about."""
+    return task.owner.span.source.text
