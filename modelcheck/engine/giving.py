@@ -39,7 +39,6 @@ class Giving:
         weak: set[Term] = set()
         for form, fact in self.somewhere:
             if self._is_true(fact, run, protocol):
-                run.settled()
                 for party in run.parties:
                     # A role that never learns the value counts as one of a weak session in proofs, in no attack.
                     sure = party.view.of(run.path.values[fact.subject.name]) is not None

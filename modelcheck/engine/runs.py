@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from modelcheck.engine.judged import Unsupported
 from modelcheck.machines.machine import Receive, RoleMachine, Send, simple
@@ -34,9 +33,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """An honest party of a run: what it knows in the end, and the messages that it sent or received on any channel."""
+    """An honest party of a run: what it knows in the end, and the messages that it sent or received on any channel.
 
-    role: str
+    One that stops at a comparison is where it was before it received what it compares, as in runs of trace claims.
+    """
+
     view: View
     messages: tuple[Term, ...]
 
@@ -56,8 +57,6 @@ class Run:
     reached: frozenset[tuple[str, str]]
     """The points that roles reach."""
     parties: tuple[Party, ...]
-    failed: bool
-    """Whether a role stops at a comparison."""
     honest: bool
     """Whether all parties are honest."""
     given: tuple[Message, ...] = ()
@@ -86,20 +85,11 @@ class Run:
         return None if term is None else put(term, self.assigned)
 
     def held(self, name: str) -> Term | None:
-        """Return what a name denotes if some party comes to have it: a fresh value as soon as there are sessions.
-
-        Raises :class:`Unsupported` if that depends on what a role does before it stops at a comparison.
-        """
+        """Return what a name denotes if some party comes to have it: a fresh value as soon as there are sessions."""
         term, value = self.path.values.get(name), self.value(name)
-        if term is None or value is None or value in self.created:
+        if term is None or value in self.created or any(party.view.of(term) is not None for party in self.parties):
             return value
-        self.settled()
-        return value if any(party.view.of(term) is not None for party in self.parties) else None
-
-    def settled(self) -> None:
-        """Raise :class:`Unsupported` if a role stops at a comparison: what it then holds is not said."""
-        if self.failed:
-            raise Unsupported("what a role holds that stops at a comparison, in the eyes of an observer,")
+        return None
 
 
 @dataclass(slots=True)
@@ -115,7 +105,8 @@ class _Walk:
     reached: set[tuple[str, str]] = field(default_factory=set)
     handled: dict[str, list[Term]] = field(default_factory=dict)
     """What each role has sent or received."""
-    failed: bool = False
+    failed: set[str] = field(default_factory=set)
+    """The roles that stop at a comparison."""
 
     def sends(self, event: Sent) -> None:
         """Take a message to its receiver, unless its sender has stopped."""
@@ -138,7 +129,7 @@ class _Walk:
                     self.sends(event)
                 case Checked(role) if role not in self.stopped and not _passes(event, self.values):
                     self.stopped.add(role)
-                    self.failed = True
+                    self.failed.add(role)
                 case Created(role, variable) if role in self.bad and role not in self.stopped:
                     self.dishonest.append(self.values[variable])
                 case Reached(role, point) if role not in self.stopped:
@@ -180,12 +171,12 @@ class Flow:
         walk = _Walk(values, bad, set(bad) if self.silent else set(), path.possible)
         walk.all(path)
         parties = tuple(
-            Party(role, _last_view(machine, index, len(walk.handled.get(role, ()))), tuple(walk.handled.get(role, ())))
+            _party(machine, index, walk.handled.get(role, []), failed=role in walk.failed)
             for machine in self.machines if (role := simple(machine.role.name)) not in bad
         )  # fmt: skip
         return Run(
             path, values, tuple(walk.messages), created, tuple(walk.dishonest), walk.sure,
-            frozenset(walk.reached), parties, walk.failed, not bad,
+            frozenset(walk.reached), parties, not bad,
         )  # fmt: skip
 
 
@@ -194,14 +185,18 @@ def is_dishonest(role: Role, values: Mapping[Var, Term]) -> bool:
     return any(values.get(name) is Const(DISHONEST, NAME) for name in (*role.own, *role.hosts))
 
 
-def _last_view(machine: RoleMachine, path: int, messages: int) -> View:
-    """Return what a role knows on a path when it has sent and received so many messages and gets no further one."""
+def _party(machine: RoleMachine, path: int, handled: Sequence[Term], *, failed: bool) -> Party:
+    """Return what a role knows on a path when it has sent and received these messages, and gets no further one."""
     states = [state for state in machine.states if path in state.views]
-    for before, state in pairwise(states):
-        messages -= isinstance(state.step, Send | Receive)
-        if messages < 0:
-            return before.views[path]
-    return states[-1].views[path]
+    moves = [place for place, state in enumerate(states) if isinstance(state.step, Send | Receive)]
+    last, done = len(states) - 1, len(handled)
+    if failed and done <= len(moves):
+        last = moves[done - 1] if done else 0
+        if isinstance(states[last].step, Receive):
+            last, done = last - 1, done - 1
+    elif done < len(moves):
+        last = moves[done] - 1
+    return Party(states[last].views[path], tuple(handled[:done]))
 
 
 def _picks(
