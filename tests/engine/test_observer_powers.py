@@ -127,8 +127,8 @@ def test_who_stops_at_a_comparison_had_what_it_sent_before(power: str, kind: typ
 
 UNAWARE = """\
 protocol p
-  role Client is client
-  role Server
+  role Client given server
+  role Server is server
   role Store
   values Mode = real, cover
   values Suite = new, old
@@ -151,6 +151,13 @@ def test_roles_that_do_not_learn_whether_a_primitive_is_weak_leave_it_open() -> 
     """The server never learns the suite: its session counts as one of a weak suite in no attack, and in no proof as another."""
     assert isinstance(results(UNAWARE, FAST)["p.c"].verdict, PossibleDifference)
     assert isinstance(results(UNAWARE.replace(" despite weak aead when suite = old", ""), FAST)["p.c"].verdict, Holds)
+
+
+def test_anyone_may_be_at_the_end_of_a_channel_that_names_nobody() -> None:
+    named = UNAWARE.replace(" despite weak aead when suite = old", "")
+    assert isinstance(results(named, FAST)["p.c"].verdict, Holds)
+    nameless = named.replace("given server", "is client").replace("is server", "given client")
+    assert isinstance(results(nameless, FAST)["p.c"].verdict, Attack)
 
 
 # ------------------------------------------------------------------------------------------------ colliding hashes
