@@ -98,8 +98,6 @@ class _Walk:
 
     values: Mapping[Var, Const]
     bad: frozenset[str]
-    nameless: frozenset[str]
-    """The roles that anyone can play: what is sent to them is read, whatever the channel."""
     stopped: set[str]
     sure: bool
     messages: list[Message] = field(default_factory=list)
@@ -149,7 +147,6 @@ class Flow:
         self.machines = tuple(machine for machine in machines if machine.protocol == protocol.name)
         self.names = tuple(dict.fromkeys(v for role in protocol.roles for v in (*role.parameters, *role.hosts)))
         self._sorts = protocol.finite_sorts()
-        self._nameless = frozenset(role.name for role in protocol.roles if not (role.own or role.hosts))
 
     def runs(self, names: Mapping[Var, Const], labels: Iterator[str]) -> Iterator[Run]:
         """Yield the runs under some names, one for each path and choice of what is picked on it.
@@ -171,7 +168,7 @@ class Flow:
     ) -> Run:  # fmt: skip
         """Return what is seen along a path; ``bad`` are the dishonest roles."""
         path = self.protocol.paths[index]
-        walk = _Walk(values, bad, self._nameless, set(bad) if self.silent else set(), path.possible)
+        walk = _Walk(values, bad, set(bad) if self.silent else set(), path.possible)
         walk.all(path)
         parties = tuple(
             _party(machine, index, walk.handled.get(role, []), failed=role in walk.failed)

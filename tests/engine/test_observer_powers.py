@@ -153,13 +153,6 @@ def test_roles_that_do_not_learn_whether_a_primitive_is_weak_leave_it_open() -> 
     assert isinstance(results(UNAWARE.replace(" despite weak aead when suite = old", ""), FAST)["p.c"].verdict, Holds)
 
 
-def test_anyone_may_be_at_the_end_of_a_channel_that_names_nobody() -> None:
-    named = UNAWARE.replace(" despite weak aead when suite = old", "")
-    assert isinstance(results(named, FAST)["p.c"].verdict, Holds)
-    nameless = named.replace("given server", "is client").replace("is server", "given client")
-    assert isinstance(results(nameless, FAST)["p.c"].verdict, Attack)
-
-
 # ------------------------------------------------------------------------------------------------ colliding hashes
 
 SPAN = Span(Source("test.flow", " "), 0, 1)
