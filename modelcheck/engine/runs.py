@@ -118,7 +118,7 @@ class _Walk:
         ends = (event.sender, event.receiver)
         for role in ends:
             self.handled.setdefault(role, []).append(term)
-        if event.channel in ("public", "authentic") or event.receiver in self.nameless or not self.bad.isdisjoint(ends):
+        if event.channel in ("public", "authentic") or not self.bad.isdisjoint(ends):
             self.messages.append(Message(*ends, event.names, term))
 
     def all(self, path: Path) -> None:
