@@ -11,7 +11,7 @@ from modelcheck.engine.attacker import build
 from modelcheck.engine.bileaks import SessionLeaks
 from modelcheck.engine.bileaves import SIDES, BiScene, pair, passed, same, same_only, test_number
 from modelcheck.engine.clauses import SESSION, ClauseSet, Condition, Literal, Origin, Rule
-from modelcheck.engine.comparable import picked_alike, refuse
+from modelcheck.engine.comparable import dishonest_names, picked_alike, refuse
 from modelcheck.engine.derivation import Derivation
 from modelcheck.engine.enact import enacted
 from modelcheck.engine.judged import OTHER, STAR, Case, Forbids, Stretch, Unsupported, other_branches
@@ -29,7 +29,6 @@ from modelcheck.machines.machine import RoleMachine, fresh_values
 from modelcheck.protocol.model import (
     Claim,
     Datum,
-    Dishonest,
     Leak,
     Observational,
     Point,
@@ -91,11 +90,7 @@ def _star(held: Held, claim: Claim, wanted: Observational, picked: Var | None) -
     subject = next((v for v in parameters if v.name == wanted.subject.name and wanted.subject.kind == "value"), picked)
     if subject is None:
         raise Unsupported(f"sides that differ in `{wanted.subject}`, which is no name that {wanted.role} starts from")
-    dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
-    if subject.name in dishonest or any(v.name in dishonest for v in machine.role.own):
-        raise Unsupported("a judged name that is the attacker's")
-    if not dishonest <= {v.name for v in parameters}:
-        raise Unsupported("a dishonest party that the judged session does not name from the start")
+    dishonest = dishonest_names(claim, machine.role, subject.name)
     names = {}
     for variable in parameters:
         name = f"the {variable.name}"

@@ -16,6 +16,7 @@ from modelcheck.protocol.model import (
     Observational,
     Picked,
     Protocol,
+    Role,
     Sent,
     UncheckedPossession,
     Weak,
@@ -45,6 +46,19 @@ def picked_alike(system: System, wanted: Observational) -> Var | None:
     if any(step.allowed is not None and not {*wanted.sides} <= {*step.allowed} for step in steps):
         return None
     return subjects.pop()
+
+
+def dishonest_names(claim: Claim, role: Role, subject: str) -> frozenset[str]:
+    """Return the names of a claim's dishonest parties.
+
+    Raises :class:`Unsupported` if the judged role acts under one, if it is the subject, or if the role does not start from it.
+    """
+    dishonest = frozenset(power.name for power in claim.powers if isinstance(power, Dishonest))
+    if subject in dishonest or any(v.name in dishonest for v in role.own):
+        raise Unsupported("a judged name that is the attacker's")
+    if not dishonest <= {v.name for v in role.parameters}:
+        raise Unsupported("a dishonest party that the judged session does not name from the start")
+    return dishonest
 
 
 def refuse(system: System, claim: Claim, sort: str) -> None:

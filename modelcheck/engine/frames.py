@@ -5,6 +5,9 @@ differently: it opens what it has keys for, builds terms of its own and compares
 observer sees it: what it could have built itself as that construction, everything else by a number, the same number for
 the same term. For terms whose only equations are those of the table of primitives, two frames are equivalent exactly if
 they are written down alike.
+
+Colliding hashes are no equation: whoever has a signature has all signatures with that key on messages that it can build, and
+every hash value is known, as the same on both sides, also of secrets.
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ Sight: TypeAlias = int
 
 Node: TypeAlias = tuple[object, ...]
 
+MOVES = "signatures on other messages"
+"""With colliding hashes: what whoever has a signature can make of it, whatever it signs."""
+
 
 @dataclass(slots=True)
 class Sights:
@@ -39,9 +45,9 @@ class Frame:
     """Messages that an observer has read, taken apart as far as it can."""
 
     def __init__(
-        self, messages: Sequence[Term], ring: KeyRing, sights: Sights, weak: frozenset[str] = frozenset()
+        self, messages: Sequence[Term], ring: KeyRing, sights: Sights, weak: frozenset[str | Term] = frozenset()
     ) -> None:
-        """Take ground messages in the order in which they are read; ``weak`` are the primitives that are weak."""
+        """Take ground messages in the order in which they are read; ``weak`` are primitives, and terms in which one is weak."""
         self.weak = weak
         # Once exponents and indices of the messages are sorted, so are those of all that is taken out or put together.
         self.families, self.table = ring.families, sights
@@ -77,6 +83,8 @@ class Frame:
                 parts.append(content)
             else:
                 more = True
+        if "hash" in self.weak and isinstance(term, App) and term.function == "sign":
+            parts.append(App(MOVES, term.arguments[:1]))
         return parts, more
 
     # -------------------------------------------------------------------------------- what can be built
@@ -96,6 +104,10 @@ class Frame:
                 # The two ways to raise a share to an exponent are one operation; others differ in what they are given.
                 plain = recipe is None or term.function == DH
                 yield term.function if plain else f"recipe {RECIPES.index(recipe)}", parts
+        if isinstance(term, App) and term.function == "sign":
+            moved = (App(MOVES, term.arguments[:1]), term.arguments[1])
+            if moved[0] in self.known and self.can(moved[1]):
+                yield "moved", moved
 
     def _is_public(self, term: Term) -> bool:
         match term:
@@ -105,6 +117,8 @@ class Frame:
                 return self.families[family].public
             case App("id", (Key(),)):
                 return True
+            case App("hash"):
+                return "hash" in self.weak
             case _:
                 return False
 
@@ -121,9 +135,9 @@ class Frame:
         return self._seen[term]
 
     def _node(self, term: Term) -> Node:
-        if self._is_public(term):
-            return "public", term
         ways = {(function, *map(self.sight, parts)) for function, parts in self._ways(term)}
+        if self._is_public(term):
+            return "public", term, *sorted(ways)
         if ways:
             return "built", *sorted(ways)
         number = self._numbers.setdefault(term, len(self._numbers))
@@ -131,6 +145,9 @@ class Frame:
 
     def _tests(self, term: Term) -> Iterator[Node]:
         """Yield what fits a term that the observer cannot build: keys that verify or open it, and what it says."""
+        if isinstance(term, App) and term.function == MOVES:
+            public = App("pk", term.arguments)
+            yield from [("verified with", self.sight(public))] if self.can(public) else []
         for index, opening in enumerate(OPENINGS):
             bound: dict[Var, Term] = {}
             if opening.weak and not is_weak(opening.weak, term, self.weak):

@@ -8,40 +8,29 @@ Other runs are the same on both sides and share with the judged one nothing but 
 can matter to it only by terms without fresh values, which all runs under the same names show alike; so one run of each
 kind stands for any number. Names that the judged run does not have are one stranger for each name of the flow, and one
 dishonest party, whose keys and fresh values the observer knows.
+
+A name of the judged run that is dishonest belongs to an attacker who sends nothing, so an attack is a run in which that party
+does nothing but read. To be called hidden a pick has to be hidden as well if the party follows the flow.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product, zip_longest
+from itertools import count, islice, product, repeat, zip_longest
 from typing import Literal as OneOf
 
+from modelcheck.engine.comparable import dishonest_names
 from modelcheck.engine.deduction import KeyRing, key_ring
 from modelcheck.engine.frames import Frame, Sights
+from modelcheck.engine.giving import Giving
 from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.prover import System
+from modelcheck.engine.runs import GIVEN, Flow, Message, Run
 from modelcheck.engine.seen import Different, Saying, Seen, shortened, spelled
-from modelcheck.protocol.model import (
-    Checked,
-    Claim,
-    Created,
-    Dishonest,
-    Leak,
-    Observational,
-    Path,
-    Picked,
-    Point,
-    Protocol,
-    Reached,
-    Recalled,
-    Sent,
-    Weak,
-    set_choices,
-)
-from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, show, sort_of, subterms
-from modelcheck.protocol.terms import replace as put
+from modelcheck.protocol.model import Claim, Leak, Observational, Picked, Point, Recalled, Sent, Weak
+from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, show, subterms
 from modelcheck.protocol.theory import DISHONEST
 from modelcheck.verdict import Attack, AttackStep, Holds, PossibleDifference, Vacuous
 
@@ -50,175 +39,54 @@ MOST_RUNS = 400
 
 JUDGED = "judged"
 
-GIVEN = "the observer is given"
-"""The sender of what leaks; the receiver is its name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """Something that the observer reads, or is given; ``names`` is what the flow calls it."""
-
-    sender: str
-    receiver: str
-    names: tuple[str, ...]
-    term: Term
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run of a flow: what the observer sees of it; it is ``sure`` if honest parties can really take that path."""
-
-    messages: tuple[Message, ...]
-    values: Mapping[str, Term]
-    created: tuple[Const, ...]
-    dishonest: tuple[Const, ...]
-    """The fresh values of its dishonest parties."""
-    sure: bool
-    reached: frozenset[tuple[str, str]]
-    """The points that roles reach."""
-
-    @property
-    def terms(self) -> tuple[Term, ...]:
-        """What the observer reads, in order, and what it knows of dishonest parties."""
-        return (*(message.term for message in self.messages), *self.dishonest)
-
-    @property
-    def shape(self) -> tuple[tuple[str, str], ...]:
-        """Who sends to whom, in order."""
-        return tuple((message.sender, message.receiver) for message in self.messages)
-
-
-# ------------------------------------------------------------------------------------------------ runs
-
-
-def runs(protocol: Protocol, path: Path, names: Mapping[Var, Const], label: str) -> Iterator[Run]:
-    """Yield the runs along a path under some names, one for each choice of what is picked on it."""
-    fresh = {
-        event.variable: Const(f"{event.variable.name}@{label}", event.variable.sort)
-        for event in path.events if isinstance(event, Created)
-    }  # fmt: skip
-    picked = [event for event in path.events if isinstance(event, Picked)]
-    for picks in _picks(picked, path, protocol.finite_sorts(), {}):
-        yield _run(protocol, path, {**names, **fresh, **picks}, tuple(fresh.values()))
-
-
-def _picks(
-    picked: Sequence[Picked], path: Path, sorts: Mapping[str, tuple[str, ...]], chosen: dict[Var, Const]
-) -> Iterator[dict[Var, Const]]:
-    """Yield the values of what roles pick on a path, one after the other."""
-    if not picked:
-        yield chosen
-        return
-    pick, *rest = picked
-    order = sorts[str(sort_of(pick.variable))]
-    sets = [put(source, chosen) for source in pick.sources]
-    options = set_choices(order, tuple(s.value for s in sets if isinstance(s, Const)), pick.rule) if sets else order
-    for value in options:
-        match pick.variable:
-            case Const(fixed, _) if fixed == value:
-                yield from _picks(rest, path, sorts, chosen)
-            case Var(_, sort) as variable if value in path.domains.get(variable, order):
-                yield from _picks(rest, path, sorts, {**chosen, variable: Const(value, sort)})
-            case _:
-                pass
-
-
-def _run(protocol: Protocol, path: Path, values: Mapping[Var, Const], created: tuple[Const, ...]) -> Run:
-    """Return what is seen along a path: a role whose comparison fails stops, and so does who waits for it."""
-    stopped: set[str] = set()
-    messages, dishonest = [], []
-    reached: set[tuple[str, str]] = set()
-    sure = path.possible
-    bad = {role.name for role in protocol.roles if any(values.get(name) is Const(DISHONEST, NAME) for name in role.own)}
-    for event in path.events:
-        match event:
-            case Sent(sender, receiver, channel, term, names):
-                if sender in stopped:
-                    stopped.add(receiver)
-                    continue
-                sure = sure and not event.sealed
-                if channel in ("public", "authentic"):
-                    messages.append(Message(sender, receiver, names, _ground(term, values)))
-            case Checked(role) if not _passes(event, values):
-                stopped.add(role)
-            case Created(role, variable) if role in bad:
-                dishonest.append(values[variable])
-            case Reached(role, point) if role not in stopped:
-                reached.add((role, point))
-            case _:
-                pass
-    named = {name: put(term, values) for name, term in path.values.items()}
-    return Run(tuple(messages), named, created, tuple(dishonest), sure and not bad, frozenset(reached))
-
-
-def _passes(check: Checked, values: Mapping[Var, Const]) -> bool:
-    left = _ground(check.left, values)
-    if check.test == "new":
-        return True
-    assert check.right is not None
-    if check.test == "member":
-        raise Unsupported("the test `member` in the eyes of an observer")
-    if any(variable.sort == NAME for variable in (*check.left.variables, *check.right.variables)):
-        raise Unsupported("a comparison of names in the eyes of an observer")
-    return (left is _ground(check.right, values)) == (check.test == "equal")
-
-
-def _ground(term: Term, values: Mapping[Var, Const]) -> Term:
-    found = put(term, values)
-    if found.variables:
-        raise Unsupported(f"a message with `{found.variables[0]}`, which no run of the flow determines")
-    return found
-
-
 # ------------------------------------------------------------------------------------------------ both sides
 
 
 class _Bench:
-    """The runs of both sides of one claim, and all others."""
+    """The runs of both sides of one claim, and all others.
 
-    def __init__(self, system: System, claim: Claim, wanted: Observational) -> None:
+    ``silent`` dishonest parties of the judged run do nothing; otherwise they follow the flow.
+    """
+
+    def __init__(self, system: System, claim: Claim, wanted: Observational, *, silent: bool = True) -> None:
         _refuse(system, claim, wanted)
-        self.system, self.claim, self.wanted = system, claim, wanted
+        self.system, self.wanted = system, wanted
+        machine = next(m for m in system.machines if m.role.name == wanted.role)
+        self.dishonest = dishonest_names(claim, machine.role, wanted.subject.name)
         self.ring = key_ring(system.protocol.key_families(), system.machines)
-        self.variables = _names(system.protocol)
-        self.weak = frozenset(power.form for power in claim.powers if isinstance(power, Weak))
-        self.sides = tuple(tuple(self._judged(side)) for side in wanted.sides)
-        self.judged = dict.fromkeys(
-            value for side in wanted.sides for value in self._names(side).values()
-        )  # fmt: skip
+        self.flow = Flow(system.protocol, system.machines, silent=silent)
+        self.giving = Giving(system, claim, self.ring)
+        judged = [list(self._judged(side)) for side in wanted.sides]
+        leaks = [power for power in claim.powers if isinstance(power, Leak)]
+        self.leaks = tuple(power for power in leaks if _happens_in([*judged[0], *judged[1]], power))
+        self.sides = tuple(tuple(self._given(run, "own") for run in runs) for runs in judged)
         self.others = tuple(self._others())
 
     def _names(self, side: str) -> dict[Var, Const]:
         """Return the names of the judged run: different ones, but for a name that is the subject."""
-        names = {variable: Const(f"the {variable.name}", NAME) for variable in self.variables}
-        return {v: Const(side, NAME) if v.name == self.wanted.subject.name else name for v, name in names.items()}
+        return {v: Const(self._name(v.name, side), NAME) for v in self.flow.names}
+
+    def _name(self, variable: str, side: str) -> str:
+        if variable == self.wanted.subject.name:
+            return side
+        return DISHONEST if variable in self.dishonest else f"the {variable}"
 
     def _judged(self, side: str) -> Iterator[Run]:
         """Yield the runs in which the subject is this side's."""
-        for path in self.system.protocol.paths:
-            for run in runs(self.system.protocol, path, self._names(side), JUDGED):
-                value = run.values.get(self.wanted.subject.name)
-                if isinstance(value, Const) and value.value == side:
-                    if any(p.after is not None and _reached(p.after) not in run.reached for p in self._leaks()):
-                        raise Unsupported("leaks after a point that not all runs reach in the eyes of an observer")
-                    yield self._leaked(run, "own")
+        for run in self.flow.runs(self._names(side), repeat(JUDGED)):
+            value = run.value(self.wanted.subject.name)
+            if isinstance(value, Const) and value.value == side:
+                yield run
 
-    def _leaks(self) -> Iterator[Leak]:
-        yield from (power for power in self.claim.powers if isinstance(power, Leak))
-
-    def _leaked(self, run: Run, owner: OneOf["own", "other"]) -> Run:
-        """Return a run with what leaks of it, sooner or later."""
-        given = [
-            Message(GIVEN, datum.name, (datum.name,), run.values[datum.name])
-            for power in self._leaks() if power.owner in (owner, "all")
-            for datum in power.data if datum.kind != "key" and datum.name in run.values
-        ]  # fmt: skip
-        return replace(run, messages=(*run.messages, *given))
+    def _given(self, run: Run, owner: OneOf["own", "other"], protocol: str = "") -> Run:
+        return self.giving.of(run, protocol or self.system.protocol.name, owner, self.leaks)
 
     def _others(self) -> Iterator[Run]:
         """Yield one run of each kind that shares a long-term key with the judged runs, or with another such run."""
-        waiting = list(self._all_others())
-        shared = self.keys(term for side in self.sides for run in side for term in run.terms)
+        waiting = list(islice(self._all_others(), MOST_RUNS + 1))
+        if len(waiting) > MOST_RUNS:
+            raise Unsupported(f"more than {MOST_RUNS} kinds of runs in the eyes of an observer")
+        shared = self.keys(term for side in self.sides for run in side for term in (*run.terms, *run.gifts))
         changed = True
         while changed:
             changed, left = False, []
@@ -232,18 +100,17 @@ class _Bench:
             waiting = left
 
     def _all_others(self) -> Iterator[tuple[Run, set[Term]]]:
-        count = 0
+        judged = dict.fromkeys(value for side in self.wanted.sides for value in self._names(side).values())
+        labels = map(str, count())
         for protocol in self.system.protocol.with_beside():
-            variables = _names(protocol)
-            choices = [(*self.judged, Const(f"another {v.name}", NAME), Const(DISHONEST, NAME)) for v in variables]
+            flow = Flow(protocol, self.system.machines)
+            choices = [
+                dict.fromkeys((*judged, Const(f"another {v.name}", NAME), Const(DISHONEST, NAME))) for v in flow.names
+            ]
             for names in product(*choices):
-                for path in protocol.paths:
-                    for run in runs(protocol, path, dict(zip(variables, names, strict=True)), f"{count}"):
-                        count += 1
-                        if count > MOST_RUNS:
-                            raise Unsupported(f"more than {MOST_RUNS} kinds of runs in the eyes of an observer")
-                        given = self._leaked(run, "other") if protocol is self.system.protocol else run
-                        yield given, self.keys(given.terms)
+                for run in flow.runs(dict(zip(flow.names, names, strict=True)), labels):
+                    given = self._given(run, "other", protocol.name)
+                    yield given, self.keys((*given.terms, *given.gifts))
 
     def keys(self, terms: Iterable[Term]) -> set[Term]:
         """Return the long-term keys in some terms."""
@@ -252,13 +119,13 @@ class _Bench:
     def given(self, others: Sequence[Run]) -> tuple[Term, ...]:
         """Return the long-term keys that the observer has: those of dishonest parties, and those that leak."""
         sides = [run for side in self.sides for run in side]
-        keys = self.keys(term for run in (*sides, *others) for term in run.terms)
+        keys = self.keys(term for run in (*sides, *others) for term in (*run.terms, *run.gifts))
         return tuple(sorted((k for k in keys if isinstance(k, Key) and self._is_given(k)), key=repr))
 
     def _is_given(self, key: Key) -> bool:
         if self.ring.is_dishonest(key):
             return True
-        for power in self._leaks():
+        for power in self.leaks:
             for datum in power.data:
                 if datum.kind == "key" and datum.name == key.family:
                     indices = self._indices(datum.arguments)
@@ -271,8 +138,12 @@ class _Bench:
         return {tuple(names[argument] for argument in arguments) for names in named}
 
 
-def _names(protocol: Protocol) -> tuple[Var, ...]:
-    return tuple(dict.fromkeys(v for role in protocol.roles for v in (*role.parameters, *role.hosts)))
+def _happens_in(runs: Sequence[Run], power: Leak) -> bool:
+    """Return whether something leaks in some runs; raise :class:`Unsupported` if it does in some of them only."""
+    reached = {power.after is None or _reached(power.after) in run.reached for run in runs}
+    if len(reached) > 1:
+        raise Unsupported("leaks after a point that not all runs reach in the eyes of an observer")
+    return True in reached
 
 
 def _refuse(system: System, claim: Claim, wanted: Observational) -> None:
@@ -284,16 +155,10 @@ def _refuse(system: System, claim: Claim, wanted: Observational) -> None:
             f"sides that differ in `{wanted.subject}`, which {wanted.role} neither starts from nor picks,"
         )
     for power in claim.powers:
-        if isinstance(power, Dishonest):
-            raise Unsupported("a dishonest party and an attacker who only reads")
-        if isinstance(power, Weak) and (power.form == "hash" or power.when is not None):
-            raise Unsupported(
-                f"weak {power.form}{' in some sessions only' if power.when else ''} in the eyes of an observer"
-            )
+        if isinstance(power, Weak) and power.form == "hash" and power.when is not None:
+            raise Unsupported("a weak hash in some sessions only, in the eyes of an observer,")
         if not isinstance(power, Leak):
             continue
-        if any(datum.owner for datum in power.data):
-            raise Unsupported("leaks of another protocol in the eyes of an observer")
         if any(datum.kind not in ("key", "value") for datum in power.data):
             raise Unsupported("leaks of anything but keys and values in the eyes of an observer")
     for protocol in system.protocol.with_beside():
@@ -328,15 +193,28 @@ class _Context:
 
     ring: KeyRing
     more: tuple[Term, ...]
-    weak: frozenset[str]
+    weak: frozenset[str | Term]
+    wary: bool = False
+    """Whether what weak primitives give away is looked at as such, not only what they let the observer open and compute.
+
+    Two runs in which something else is given away look different then, which need not be seen.
+    """
 
     def alike(self, one: Run, other: Run, sights: Sights) -> bool:
         """Return whether two runs look alike: they have one shape, and their frames are written down alike."""
-        return one.shape == other.shape and self.look(one, sights) == self.look(other, sights)
+        return (
+            one.shape == other.shape
+            and (not self.wary or [m.receiver for m in one.given] == [m.receiver for m in other.given])
+            and self.look(one, sights) == self.look(other, sights)
+        )
+
+    def terms(self, run: Run) -> tuple[Term, ...]:
+        """Return all that the observer has."""
+        return (*run.terms, *(run.gifts if self.wary else ()), *self.more)
 
     def look(self, run: Run, sights: Sights) -> tuple[int, ...]:
         """Return how a run looks beside everything else."""
-        return Frame((*run.terms, *self.more), self.ring, sights, self.weak).look()
+        return Frame(self.terms(run), self.ring, sights, self.weak | run.weak).look()
 
     def difference(self, left: Run, right: Run) -> tuple[str, str] | None:
         """Return what is seen on either side, as the replayer of two systems finds it; None if it finds nothing."""
@@ -345,14 +223,15 @@ class _Context:
                 return _happens(one), _happens(other)
         pairs = [
             (self.ring.normal(a), self.ring.normal(b))
-            for a, b in zip((*left.terms, *self.more), (*right.terms, *self.more), strict=True)
+            for a, b in zip(self.terms(left), self.terms(right), strict=True)
         ]  # fmt: skip
+        weak = self.weak | left.weak, self.weak | right.weak
         try:
-            Seen(pairs, self.ring.families, self.weak)
+            Seen(pairs, self.ring.families, *weak)
         except Different as different:
             return _spelled(different.args[0]), _spelled(different.args[1])
         try:
-            Seen([(b, a) for a, b in pairs], self.ring.families, self.weak)
+            Seen([(b, a) for a, b in pairs], self.ring.families, *weak[::-1])
         except Different as different:
             return _spelled(different.args[1]), _spelled(different.args[0])
         return None
@@ -412,9 +291,14 @@ def _decided(
     for side, name in zip(bench.sides, wanted.sides, strict=True):
         if not any(run.sure for run in side):
             return Vacuous(f"no honest run has `{wanted.subject}` as {name}")
-    everything = _context(bench, bench.others)
+    everything = _context(bench, bench.others, wary=True)
     open_runs = list(_unmatched(bench, everything))
     if not open_runs:
+        if bench.dishonest and not _hidden_from_followers(system, claim, wanted):
+            party = " and ".join(f"`{name}`" for name in sorted(bench.dishonest))
+            return PossibleDifference(
+                (), f"so the two sides of `{wanted.subject}` may look different if {party} follows the flow"
+            )
         if not vacuity:
             return Holds(True, 0)
         if not any(True for _ in _unmatched(bench, _all_known(bench, everything))):
@@ -422,7 +306,7 @@ def _decided(
                 "even if all keys and all secrets of the judged session leaked, nobody could tell the sides apart"
             )
         return Holds(True, 0, turned="all keys and secrets of the judged session")
-    certain = _context(bench, [run for run in bench.others if run.sure])
+    certain = _context(bench, [run for run in bench.others if run.sure and run.honest])
     best = None
     for number, run in open_runs:
         best = _difference(bench, certain, number, run)
@@ -433,9 +317,16 @@ def _decided(
     return PossibleDifference(tuple(steps), f"so the two sides of `{wanted.subject}` may look different")
 
 
-def _context(bench: _Bench, others: Sequence[Run]) -> _Context:
-    more = (*bench.given(others), *(term for run in others for term in run.terms))
-    return _Context(bench.ring, more, bench.weak)
+def _hidden_from_followers(system: System, claim: Claim, wanted: Observational) -> bool:
+    """Return whether nobody can tell the sides apart either if dishonest parties follow the flow and tell all they learn."""
+    bench = _Bench(system, claim, wanted, silent=False)
+    return not any(True for _ in _unmatched(bench, _context(bench, bench.others, wary=True)))
+
+
+def _context(bench: _Bench, others: Sequence[Run], *, wary: bool = False) -> _Context:
+    shown = [term for run in others for term in (*run.terms, *(run.gifts if wary else ()))]
+    weak = frozenset(term for run in others for term in run.weak)
+    return _Context(bench.ring, (*bench.given(others), *shown), bench.giving.everywhere | weak, wary)
 
 
 def _all_known(bench: _Bench, context: _Context) -> _Context:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
-from itertools import count, islice, product
+from itertools import combinations, count, islice, product
 
 from modelcheck.engine.comparable import refuse_readings
 from modelcheck.engine.deduction import KeyRing, key_ring
@@ -23,6 +23,7 @@ from modelcheck.engine.observations import checked_parts
 from modelcheck.engine.prover import System
 from modelcheck.engine.script import NotExecuted
 from modelcheck.engine.seen import ATTACKER, Different, Pair, Saying, Seen, filled, fit, ground, spelled
+from modelcheck.engine.worlds import Half, Lost, Player, Powers, World, receives
 from modelcheck.machines.machine import (
     Choose,
     Create,
@@ -32,14 +33,13 @@ from modelcheck.machines.machine import (
     Reach,
     Recall,
     Receive,
-    RoleMachine,
     Send,
     State,
     Step,
     fixed_values,
 )
 from modelcheck.machines.reading import Part
-from modelcheck.protocol.model import Claim, Dishonest, Leak, Observational, Picked, Place, Weak, set_choices
+from modelcheck.protocol.model import Claim, Dishonest, Observational, Picked, Place, set_choices
 from modelcheck.protocol.terms import ANYTHING, NAME, App, Const, Key, Term, Var, sort_of, subterms
 from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS
 from modelcheck.verdict import Attack, AttackSession, AttackStep
@@ -64,60 +64,16 @@ class _Sent:
     term: Term
 
 
-@dataclass(frozen=True, slots=True)
-class _Half:
-    """A session on one side: where it is, what it knows, and which paths of the flow are open to it."""
-
-    state: int
-    values: Mapping[Var, Term]
-    paths: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Player:
-    """A session on both sides."""
-
-    label: str
-    machine: RoleMachine
-    halves: tuple[_Half, _Half]
-
-    @property
-    def waits(self) -> bool:
-        """Whether the session waits for a message on either side."""
-        return any(True for side in (0, 1) for _ in _receives(self.machine, self.halves[side]))
-
-
-@dataclass(frozen=True, slots=True)
-class _World:
-    """All sessions, what was sent in clear and on protected channels so far, and how that came about in words."""
-
-    players: tuple[_Player, ...]
-    sent: tuple[Pair, ...]
-    private: tuple[tuple[str, str, Pair], ...] = ()
-    told: tuple[AttackStep, ...] = ()
-    built: int = 0
-    """How many messages the attacker made itself."""
-
-
-def _receives(machine: RoleMachine, half: _Half) -> Iterator[tuple[int, Receive]]:
-    """Yield the messages that a session may take next, in the order of the flow's branches."""
-    for child in machine.children[half.state]:
-        state = machine.states[child]
-        if isinstance(state.step, Receive) and half.paths & state.views.keys():
-            yield child, state.step
-
-
 @dataclass(slots=True)
 class _Search:
     """Everything that is the same in all worlds."""
 
     system: System
-    claim: Claim
     wanted: Observational
     ring: KeyRing
-    names: dict[str, Term] = field(default_factory=dict)
+    names: Mapping[str, Term]
+    powers: Powers
     worlds: int = 0
-    weak: frozenset[str] = frozenset()
 
     # ---------------------------------------------------------------------------------------- one session, one side
 
@@ -127,8 +83,8 @@ class _Search:
         return ground(term, values, unordered)
 
     def runs(
-        self, player: _Player, half: _Half, message: Term | None, sent: tuple[_Sent, ...] = (), trail: Trail = ()
-    ) -> Iterator[tuple[_Half, tuple[_Sent, ...], Trail]]:
+        self, player: Player, half: Half, message: Term | None, sent: tuple[_Sent, ...] = (), trail: Trail = ()
+    ) -> Iterator[tuple[Half, tuple[_Sent, ...], Trail]]:
         """Yield how far a session gets until it waits, with what it sends and decides; nothing if it stops.
 
         A message is taken by the first branch that it fits.
@@ -142,6 +98,7 @@ class _Search:
             return
         if any(isinstance(state.step, Receive) for state in states) and message is None:
             yield half, sent, trail
+        way: State | None = None
         for state in states:
             if isinstance(state.step, Receive):
                 if message is None:
@@ -149,18 +106,22 @@ class _Search:
                 bound = fit(self.ground(state.step.pattern, half.values), message, {})
                 if bound is None:
                     continue
-                taken = _Half(state.index, {**half.values, **bound}, half.paths & state.views.keys())
+                taken = Half(state.index, {**half.values, **bound}, half.paths & state.views.keys())
                 done = list(self.runs(player, taken, None, sent, trail))
                 if done:
                     yield from done
                     return
                 continue
             for values, more, decided in self.steps(player, state, half.values):
-                on = _Half(state.index, values, half.paths & state.views.keys())
-                yield from self.runs(player, on, message, (*sent, *more), (*trail, *decided))
+                on = Half(state.index, values, half.paths & state.views.keys())
+                for run in self.runs(player, on, message, (*sent, *more), (*trail, *decided)):
+                    if way is not None and way is not state and not decided:
+                        raise Unsupported("a role that cannot tell which branch it is to take,")
+                    way = state
+                    yield run
 
     def steps(
-        self, player: _Player, state: State, values: Mapping[Var, Term]
+        self, player: Player, state: State, values: Mapping[Var, Term]
     ) -> Iterator[tuple[Mapping[Var, Term], tuple[_Sent, ...], Trail]]:
         """Yield what a step that is no receive does to a session's values, what it sends and decides."""
         step = state.step
@@ -217,21 +178,30 @@ class _Search:
 
     # ---------------------------------------------------------------------------------------- both sides
 
-    def looks(self, world: _World) -> tuple[Seen, Seen]:
-        """Return what the attacker has, from either side; raise Different if that tells them apart."""
-        pairs = [(self.ring.normal(left), self.ring.normal(right)) for left, right in world.sent]
+    def found(self, world: World, left: Saying, right: Saying) -> None:
+        """Raise :class:`_Found` for what is seen on one side only, unless it rests on values of a session that turns out not to leak."""
+        if self.powers.is_allowed(world):
+            raise _Found(world, left, right)
+
+    def looks(self, world: World) -> tuple[Seen, Seen] | None:
+        """Return what the attacker has, from either side; None if that tells them apart in a world that does not count."""
+        given = [lost.value for lost in self.powers.lost(world)]
+        pairs = [(self.ring.normal(left), self.ring.normal(right)) for left, right in (*world.sent, *given)]
+        weak = self.powers.weak(world, 0), self.powers.weak(world, 1)
         try:
-            forth = Seen(pairs, self.ring.families, self.weak)
+            forth = Seen(pairs, self.ring.families, *weak)
         except Different as different:
-            raise _Found(world, *different.args) from None
+            self.found(world, *different.args)
+            return None
         try:
-            return forth, Seen([(right, left) for left, right in pairs], self.ring.families, self.weak)
+            return forth, Seen([(right, left) for left, right in pairs], self.ring.families, *weak[::-1])
         except Different as different:
-            raise _Found(world, *different.args[::-1]) from None
+            self.found(world, *different.args[::-1])
+            return None
 
     def moved(
-        self, world: _World, index: int, message: tuple[Term | None, Term | None], how: tuple[str, str]
-    ) -> Iterator[_World]:
+        self, world: World, index: int, message: tuple[Term | None, Term | None], how: tuple[str, str]
+    ) -> Iterator[World]:
         """Yield the worlds after a session took a message (or began), ``how`` says on each side which one."""
         player = world.players[index]
         left, right = (list(self.runs(player, player.halves[side], message[side])) for side in (0, 1))
@@ -239,7 +209,7 @@ class _Search:
             return
         if not left or not right:
             ours, theirs = (f"{player.label} {'goes on' if done else 'stops'}" for done in (left, right))
-            raise _Found(self.after(world, player.label, how, ("", "")), (ours,), (theirs,))
+            self.found(self.after(world, player.label, how, ("", "")), (ours,), (theirs,))
         for half, sent, trail in left:
             for other, answer, decided in right:
                 if self.own(player, trail) != self.own(player, decided):
@@ -248,7 +218,8 @@ class _Search:
                 now = self.after(world, player.label, how, (told[0], told[1]))
                 if [(s.channel, s.receiver) for s in sent] != [(s.channel, s.receiver) for s in answer]:
                     ours, theirs = (f"{player.label} {words or 'sends nothing'}" for words in told)
-                    raise _Found(now, (ours,), (theirs,))
+                    self.found(now, (ours,), (theirs,))
+                    continue
                 players = (*world.players[:index], replace(player, halves=(half, other)), *world.players[index + 1 :])
                 both = [(s, (s.term, t.term)) for s, t in zip(sent, answer, strict=True)]
                 open_ones = tuple(pair for s, pair in both if s.channel in ("public", "authentic"))
@@ -259,7 +230,7 @@ class _Search:
                     now, players=players, sent=(*world.sent, *open_ones), private=(*world.private, *hidden)
                 )  # fmt: skip
 
-    def own(self, player: _Player, trail: Trail) -> Trail:
+    def own(self, player: Player, trail: Trail) -> Trail:
         """Return what a session decided, but for the judged pick."""
         if player.label != self.wanted.role:
             return trail
@@ -269,7 +240,7 @@ class _Search:
             if not (isinstance(step, Pick) and isinstance(step.value, Const) and step.value.value in sides)
         )  # fmt: skip
 
-    def after(self, world: _World, label: str, how: tuple[str, str], sends: tuple[str, str]) -> _World:
+    def after(self, world: World, label: str, how: tuple[str, str], sends: tuple[str, str]) -> World:
         """Return a world with one more line: what a session received and sent on either side."""
         lines = [
             " and ".join(part for part in (way and f"receives {way}", words) if part)
@@ -283,11 +254,11 @@ class _Search:
 
     # ---------------------------------------------------------------------------------------- messages
 
-    def messages(self, world: _World, player: _Player, seen: tuple[Seen, Seen]) -> Iterator[tuple[Pair, str]]:
+    def messages(self, world: World, player: Player, seen: tuple[Seen, Seen] | None) -> Iterator[tuple[Pair, str]]:
         """Yield what the attacker can deliver to a session, relayed messages first, as left and right."""
         yielded: set[Pair] = set()
         for side in (0, 1):
-            for _, step in _receives(player.machine, player.halves[side]):
+            for _, step in receives(player.machine, player.halves[side]):
                 if step.channel in ("secret", "secure", "authentic"):
                     ends = (step.sender, player.machine.role.name)
                     fitting = [pair for sender, to, pair in world.private if (sender, to) == ends]
@@ -299,7 +270,9 @@ class _Search:
                         yielded.add(pair)
                         yield pair, "what was sent, unchanged,"
         for side in (0, 1):
-            for _, step in _receives(player.machine, player.halves[side]):
+            if seen is None:
+                return
+            for _, step in receives(player.machine, player.halves[side]):
                 if step.channel != "public":
                     continue
                 pattern = self.pattern(step, player.halves[side])
@@ -310,17 +283,17 @@ class _Search:
                             yielded.add(pair)
                             yield pair, ""
 
-    def pattern(self, step: Receive, half: _Half) -> Term:
+    def pattern(self, step: Receive, half: Half) -> Term:
         """Return what a session expects."""
         return self.ground(step.pattern, half.values)
 
-    def instances(self, world: _World, pattern: Term, side: int) -> Iterator[Term]:
+    def instances(self, world: World, pattern: Term, side: int) -> Iterator[Term]:
         """Yield a pattern with leaves for its variables: the attacker's own, and those that sessions made."""
         choices = [self.leaves(world, variable.sort, side) for variable in pattern.variables]
         for chosen in product(*choices):
             yield self.ground(pattern, dict(zip(pattern.variables, chosen, strict=True)))
 
-    def leaves(self, world: _World, sort: str, side: int) -> list[Term]:
+    def leaves(self, world: World, sort: str, side: int) -> list[Term]:
         finite = self.system.protocol.finite_sorts()
         if sort in finite:
             return [Const(value, sort) for value in finite[sort]]
@@ -334,11 +307,11 @@ class _Search:
         keys = [part for pair in world.sent for part in subterms(pair[side]) if isinstance(part, Key)]
         return list(dict.fromkeys([*own, *made, *(key for key in keys if key.sort == sort)]))
 
-    def probe(self, world: _World, player: _Player, seen: tuple[Seen, Seen]) -> None:
+    def probe(self, world: World, player: Player, seen: tuple[Seen, Seen]) -> None:
         """Raise :class:`_Found` if a message that begins as expected gets the session further on one side only."""
         for side in (0, 1):
             half = player.halves[side]
-            for _, step in _receives(player.machine, half):
+            for _, step in receives(player.machine, half):
                 if step.channel != "public":
                     continue
                 for _, part in self.beginnings(step, half):
@@ -348,7 +321,7 @@ class _Search:
                         for other in seen[side].beside(message):
                             self.compared(world, player, (message, other) if side == 0 else (other, message))
 
-    def compared(self, world: _World, player: _Player, pair: Pair) -> None:
+    def compared(self, world: World, player: Player, pair: Pair) -> None:
         """Raise :class:`_Found` if a session that stops at a message has opened more of it on one side."""
         if any(next(self.runs(player, player.halves[side], pair[side]), None) is not None for side in (0, 1)):
             return
@@ -359,15 +332,15 @@ class _Search:
                 f"{player.label} {'opens it, and stops then' if mine - other else 'cannot open it'}"
                 for mine, other in (opened, opened[::-1])
             )
-            raise _Found(now, (ours,), (theirs,))
+            self.found(now, (ours,), (theirs,))
 
-    def opened(self, player: _Player, half: _Half, message: Term) -> frozenset[Place | str]:
+    def opened(self, player: Player, half: Half, message: Term) -> frozenset[Place | str]:
         """Return the places of a message that some branch of a session opens or verifies before it stops.
 
         Where the failure at which it stops looks like others, the statement that says so stands for these places.
         """
         found: set[Place | str] = set()
-        for _, step in _receives(player.machine, half):
+        for _, step in receives(player.machine, half):
             passed: list[Place] = []
             for part, pattern in self.beginnings(step, half):
                 if fit(pattern, message, {}) is None:
@@ -379,7 +352,7 @@ class _Search:
                 found.update(passed)
         return frozenset(found)
 
-    def beginnings(self, step: Receive, half: _Half) -> Iterator[tuple[Part, Term]]:
+    def beginnings(self, step: Receive, half: Half) -> Iterator[tuple[Part, Term]]:
         """Yield what a session expects as far as it reads, part after part."""
         for part, term in checked_parts(step.pattern, half.values, step.readings):
             yield part, self.ground(term, half.values)
@@ -388,7 +361,7 @@ class _Search:
 class _Found(Exception):
     """Something is seen on one side only."""
 
-    def __init__(self, world: _World, left: Saying, right: Saying) -> None:
+    def __init__(self, world: World, left: Saying, right: Saying) -> None:
         """``left`` and ``right`` say what is seen after what happened in ``world``."""
         super().__init__(world, left, right)
         self.world, self.left, self.right = world, left, right
@@ -407,22 +380,31 @@ def probed(system: System, claim: Claim, wanted: Observational) -> Attack | None
 
     Raises :class:`Unsupported` for protocols and powers that the search does not execute.
     """
-    weak = [power for power in claim.powers if isinstance(power, Weak)]
-    if any(power.form == "hash" or power.when is not None for power in weak):
-        raise Unsupported("a weak hash, or what is weak in some sessions only, to an attacker who sends messages,")
     refuse_readings(system)
     ring = key_ring(system.protocol.key_families(), system.machines)
-    search = _Search(system, claim, wanted, ring, weak=frozenset(power.form for power in weak))
-    try:
-        _explore(search, _start(search))
-    except _Found as found:
-        return _told(search, found)
-    except NotExecuted as problem:
-        raise Unsupported(f"{problem}, to an attacker who sends messages,") from None
+    names = _names(system, claim)
+    roles = Powers(system, claim, wanted, ring, names).roles
+    for number in range(len(roles) + 1):
+        for partners in combinations(roles, number):
+            powers = Powers(system, claim, wanted, ring, names, frozenset(partners))
+            search = _Search(system, wanted, ring, names, powers)
+            try:
+                _explore(search, _start(search))
+            except _Found as found:
+                return _told(search, found)
+            except NotExecuted as problem:
+                raise Unsupported(f"{problem}, to an attacker who sends messages,") from None
     return None
 
 
-def _explore(search: _Search, first: list[_World]) -> None:
+def _names(system: System, claim: Claim) -> dict[str, Term]:
+    """Return the names of all sessions, by what the flow calls them."""
+    dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
+    everybody = [v.name for m in system.machines for v in (*m.role.parameters, *m.role.hosts)]
+    return {name: Const(DISHONEST if name in dishonest else f"the {name}", NAME) for name in everybody}
+
+
+def _explore(search: _Search, first: list[World]) -> None:
     numbers = count()
     waiting = [(world.built, next(numbers), world) for world in first]
     known: set[object] = set()
@@ -437,7 +419,8 @@ def _explore(search: _Search, first: list[_World]) -> None:
         for index, player in enumerate(world.players):
             if not player.waits:
                 continue
-            search.probe(world, player, seen)
+            if seen is not None:
+                search.probe(world, player, seen)
             for pair, words in search.messages(world, player, seen):
                 left, right = (words or _spelled((one, " from the attacker")) for one in pair)
                 made = world if words else replace(world, built=world.built + 1)
@@ -445,23 +428,19 @@ def _explore(search: _Search, first: list[_World]) -> None:
                     heappush(waiting, (after.built, next(numbers), after))
 
 
-def _key(world: _World) -> object:
+def _key(world: World) -> object:
     halves = tuple((half.state, frozenset(half.values.items())) for player in world.players for half in player.halves)
     return halves, frozenset(world.sent)
 
 
-def _start(search: _Search) -> list[_World]:
+def _start(search: _Search) -> list[World]:
     """Return the worlds in which all sessions have done what they do without being sent anything."""
-    system, claim = search.system, search.claim
-    dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
+    system = search.system
     _refuse_other_picks(search)
     players = []
     for machine in system.machines:
         if machine.protocol != system.protocol.name:
             raise Unsupported("protocols side by side, to an attacker who sends messages,")
-        for variable in (*machine.role.parameters, *machine.role.hosts):
-            named = DISHONEST if variable.name in dishonest else f"the {variable.name}"
-            search.names[variable.name] = Const(named, NAME)
         judged = machine.role.name == search.wanted.role
         values: dict[Var, Term] = {v: search.names[v.name] for v in machine.role.parameters}
         for variable in fixed_values(machine)[len(machine.role.parameters) :]:
@@ -470,9 +449,9 @@ def _start(search: _Search) -> list[_World]:
             if judged:
                 raise Unsupported("a judged name that is the attacker's")
             continue
-        left, right = (_Half(0, values, _paths(search, side if judged else None)) for side in (0, 1))
-        players.append(_Player(machine.role.name, machine, (left, right)))
-    worlds = [_World(tuple(players), tuple((key, key) for key in _leaked(search)))]
+        left, right = (Half(0, values, _paths(search, side if judged else None)) for side in (0, 1))
+        players.append(Player(machine.role.name, machine, (left, right)))
+    worlds = [World(tuple(players), ())]
     for index in range(len(players)):
         worlds = [after for world in worlds for after in search.moved(world, index, (None, None), ("", ""))]
     if not worlds:
@@ -507,22 +486,6 @@ def _paths(search: _Search, side: int | None) -> frozenset[int]:
     return frozenset(found)
 
 
-def _leaked(search: _Search) -> Iterator[Term]:
-    """Yield the long-term keys that leak from the start."""
-    for power in search.claim.powers:
-        if isinstance(power, Dishonest):
-            continue
-        if not isinstance(power, Leak):
-            continue
-        if power.after is not None or any(datum.kind != "key" for datum in power.data):
-            raise Unsupported("leaks of session values or at some time, to an attacker who sends messages,")
-        for datum in power.data:
-            family = search.ring.families[datum.name]
-            arguments = [[search.names[name]] for name in datum.arguments]
-            for index in product(*(arguments or [list(search.names.values())] * family.arity)):
-                yield search.ring.normal(Key(family.name, family.sort, index))
-
-
 def _told(search: _Search, found: _Found) -> Attack:
     """Return what was found as an attack, told in two columns."""
     sessions = tuple(
@@ -532,9 +495,16 @@ def _told(search: _Search, found: _Found) -> Attack:
         for player in found.world.players
     )  # fmt: skip
     left, right = _spelled(found.left), _spelled(found.right)
-    steps = (*found.world.told, AttackStep("attacker", "", left, (), (), (), right=right))
+    lost = [one for one in search.powers.lost(found.world) if one.session]
+    now, later = ([_leaks(one) for one in lost if one.later == late] for late in (False, True))
+    steps = (*now, *found.world.told, *later, AttackStep("attacker", "", left, (), (), (), right=right))
     conclusion = f"The two sides of `{search.wanted.subject}` look different."
     return Attack(sessions, steps, conclusion, search.wanted.headings)
+
+
+def _leaks(lost: Lost) -> AttackStep:
+    left, right = (f"leak of {lost.name} of {lost.session}: the attacker gets {_spelled((v,))}" for v in lost.value)
+    return AttackStep("reveal", lost.session, left, (), (), (), right="" if left == right else right)
 
 
 def _spelled(saying: Saying) -> str:

@@ -26,6 +26,7 @@ from modelcheck.protocol.theory import (
     FRESH_SORTS,
     Recipe,
     is_data,
+    is_weak,
     match,
     openings,
     product,
@@ -39,6 +40,8 @@ Pair = tuple[Term, Term]
 
 Saying = tuple[str | Term, ...]
 """A sentence with terms in it."""
+
+Weakness = frozenset[str | Term]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +71,12 @@ class Seen:
     """What the attacker has on both sides, taken apart; making one raises :class:`Different` if that tells them apart."""
 
     def __init__(
-        self, pairs: Sequence[Pair], families: Mapping[str, Family], weak: frozenset[str] = frozenset()
-    ) -> None:
-        """``weak`` are the primitives that are weak."""
+        self, pairs: Sequence[Pair], families: Mapping[str, Family], weak: Weakness = frozenset(),
+        there: Weakness | None = None,
+    ) -> None:  # fmt: skip
+        """``weak`` are primitives, and terms in which one is weak, on the left; ``there`` on the right if others are."""
         self.families, self.weak = families, weak
+        self.there = weak if there is None else there
         self.pairs: dict[Pair, None] = {}
         self.rights: dict[Term, dict[Term, None]] = {}
         self.memo: dict[Term, dict[Term, None]] = {}
@@ -127,9 +132,10 @@ class Seen:
                         (right, " does not verify with ", public), self._trail((left, right)))  # fmt: skip
         for needs, content, opening in openings(left, self.weak):
             for keys in combinations(*(tuple(self.beside(need)) for need in needs)):
-                found = [other for other in openings(right, self.weak) if other[2] is opening and other[0] == keys]
+                found = [other for other in openings(right, self.there) if other[2] is opening and other[0] == keys]
                 if not found:
-                    raise Different((*_list(needs), " opens ", left), (*_list(keys), " does not open ", right),
+                    who, other = _list(needs) or ("the attacker",), _list(keys) or ("the attacker",)
+                    raise Different((*who, " opens ", left), (*other, " does not open ", right),
                                     self._trail((left, right)))  # fmt: skip
                 self._add([(content, found[0][1])], (left, right), tuple(zip(needs, keys, strict=True)))
 
@@ -159,25 +165,29 @@ class Seen:
                 yield from self._moved(key, content)
         for needs, recipe in recipes(left, self.weak):
             for parts in combinations(*(tuple(self.beside(need)) for need in needs)):
-                yield _built(left, parts, recipe)
+                yield self._built(left, parts, recipe)
+
+    def _built(self, left: Term, parts: tuple[Term, ...], recipe: Recipe | None) -> Term:
+        """Return what a way of building ``left`` gives from the parts of the right system; rubbish if it does not fit them."""
+        assert isinstance(left, App)
+        if recipe is None:
+            return App(left.function, parts)
+        bound: dict[Var, Term] = {}
+        if all(match(need, part, bound) for need, part in zip(recipe.needs, parts, strict=True)):
+            built = ground(recipe.gives, bound, ())
+            if not recipe.weak or is_weak(recipe.weak, built, self.there):
+                return built
+        return App(f"rubbish from {left.function}", parts)
 
     def _moved(self, key: Term, content: Term) -> Iterator[Term]:
         """Yield signatures moved to another message: a colliding hash makes each of a key fit all that the attacker has."""
         for left, right in list(self.pairs):
             if isinstance(left, App) and left.function == "sign" and left.arguments[0] is key:
-                assert isinstance(right, App)
-                yield from (App("sign", (right.arguments[0], other)) for other in self.beside(content))
-
-
-def _built(left: Term, parts: tuple[Term, ...], recipe: Recipe | None) -> Term:
-    """Return what a way of building ``left`` gives from the parts of the right system; rubbish if it does not fit them."""
-    assert isinstance(left, App)
-    if recipe is None:
-        return App(left.function, parts)
-    bound: dict[Var, Term] = {}
-    if not all(match(need, part, bound) for need, part in zip(recipe.needs, parts, strict=True)):
-        return App(f"rubbish from {left.function}", parts)
-    return ground(recipe.gives, bound, ())
+                match right:
+                    case App("sign", (by, _)):
+                        yield from (App("sign", (by, other)) for other in self.beside(content))
+                    case _:
+                        yield from (App("rubbish from sign", (right, other)) for other in self.beside(content))
 
 
 def fillings(term: Term, seen: Seen) -> Iterator[Term]:

@@ -221,7 +221,7 @@ def match(schema: Term, term: Term, bound: dict[Var, Term]) -> bool:
     )
 
 
-def recipes(term: Term, weak: frozenset[str] = frozenset()) -> Iterator[tuple[tuple[Term, ...], Recipe | None]]:
+def recipes(term: Term, weak: frozenset[str | Term] = frozenset()) -> Iterator[tuple[tuple[Term, ...], Recipe | None]]:
     """Yield each way to produce an application ``term``: what must be known, and the table's recipe (None: plain)."""
     if not isinstance(term, App):
         return
@@ -235,7 +235,7 @@ def recipes(term: Term, weak: frozenset[str] = frozenset()) -> Iterator[tuple[tu
             yield tuple(_fill(need, bound) for need in recipe.needs), recipe
 
 
-def openings(term: Term, weak: frozenset[str] = frozenset()) -> Iterator[tuple[tuple[Term, ...], Term, Opening]]:
+def openings(term: Term, weak: frozenset[str | Term] = frozenset()) -> Iterator[tuple[tuple[Term, ...], Term, Opening]]:
     """Yield each way to take something out of ``term``: what the attacker must know, what it learns, the table's entry."""
     for opening in _OPENINGS_OF.get(term.function, ()) if isinstance(term, App) else ():
         if opening.weak and not is_weak(opening.weak, term, weak):
@@ -247,16 +247,19 @@ def openings(term: Term, weak: frozenset[str] = frozenset()) -> Iterator[tuple[t
         yield (), term.arguments[0], OPENINGS[0]
 
 
-def is_weak(form: str, term: Term, weak: frozenset[str]) -> bool:
-    """Return whether ``form`` is switched on, as such or as ``rsa`` with an RSA key in the key position of ``term``."""
-    if form in weak:
+def is_weak(form: str, term: Term, weak: frozenset[str | Term]) -> bool:
+    """Return whether ``form`` is weak in ``term``.
+
+    It is if ``weak`` has it, or ``rsa`` and the key of ``term`` is an RSA key, or if ``weak`` has the term or its key.
+    """
+    if form in weak or term in weak:
         return True
-    if "rsa" not in weak or form not in ("sign", "pk_encrypt") or not isinstance(term, App):
+    if form not in ("sign", "pk_encrypt") or not isinstance(term, App):
         return False
     key = term.arguments[0]
     if isinstance(key, App) and key.function == "pk":
         key = key.arguments[0]
-    return sort_of(key) == "RsaKey"
+    return key in weak or ("rsa" in weak and sort_of(key) == "RsaKey")
 
 
 def _fill(schema: Term, bound: dict[Var, Term]) -> Term:

@@ -161,11 +161,12 @@ def test_an_attacker_who_sends_is_shown_what_an_observer_sees_and_nothing_else_i
 @pytest.mark.parametrize(
     ("attacker", "reason"),
     [
-        ("weak hash", "weak hash in the eyes of an observer"),
+        ("weak hash when mode = real", "a weak hash in some sessions only, in the eyes of an observer"),
+        ("dishonest client", "a judged name that is the attacker's"),
     ],
 )
 def test_what_is_not_covered_says_so(attacker: str, reason: str) -> None:
-    found = verdict(SEALED, attacker=f" despite {attacker}")
+    found = verdict(SEALED, attacker=f" against a passive attacker despite {attacker}")
     assert isinstance(found, NotSupported)
     assert found.construct.startswith(reason)
 
@@ -208,9 +209,10 @@ def test_other_sessions_leak_values_of_their_own_protocol() -> None:
 
 
 def test_a_dishonest_server_sees_what_it_is_sent() -> None:
-    assert isinstance(verdict(SEALED, attacker=" despite dishonest server"), Attack)
-    found = verdict(SEALED, attacker=" against a passive attacker despite dishonest server")
-    assert isinstance(found, NotSupported)
+    for attacker in ("", " against a passive attacker"):
+        found = verdict(SEALED, branches("k", '"no"'), attacker=f"{attacker} despite dishonest server")
+        assert isinstance(found, Attack)
+        assert [step.text for step in found.steps[:-1]] == ["Client to Server: Hello"]
 
 
 def test_a_comparison_that_fails_ends_a_run() -> None:

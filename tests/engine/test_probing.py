@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from modelcheck.engine.judged import Unsupported
 from modelcheck.engine.probing import probed
 from modelcheck.options import Options
 from modelcheck.pipeline import check_claim
@@ -89,8 +90,96 @@ def test_other_picks_of_the_sort_are_not_taken_for_the_judged_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("power", "told"),
+    [("weak pk_encrypt when mode = real", True), ("weak pk_encrypt when mode = cover", False), ("weak hash", True),
+     ("weak kem when mode = real", False), ("leak of n", True), ("leak of n of other sessions", False),
+     ("leak of m", False), ("leak of m of all sessions", False), ("leak of key", False)],
+)  # fmt: skip
+def test_what_is_given_reaches_as_far_as_the_claim_says(power: str, told: bool) -> None:
+    assert isinstance(attack(attacker=f" despite {power}"), Attack if told else type(None))
+
+
+SIGNED = """\
+protocol p
+  role Client given server
+  role Server is server
+  key signing(Name): SigningKey certified
+  values Mode = real, cover
+flow
+  Client picks mode: Mode
+  Client creates x: Exponent, n: Nonce, noise: Opaque
+  Client -> Server: Hello {{ g^x }}
+  Server creates y: Exponent
+  Server -> Client: Reply {{ g^y, sign(signing(server), g^x, g^y) }}
+  let key = kdf(g^(x*y), transcript)
+  Client -> Server: Last {{ body: encrypt(key, n) when mode = real else noise }}
+  Client accepts
+  Server accepts
+claims
+  c: mode indistinguishable among {{ real, cover }} at Client{attacker}
+"""
+
+
+def signed(attacker: str) -> Attack | None:
+    (task,) = tasks(SIGNED.format(attacker=attacker))
+    assert isinstance(task.what.property, Observational)
+    return probed(task.library.system(task.owner), task.what, task.what.property)
+
+
+def test_whose_values_leak_is_judged_in_the_end() -> None:
+    """The last message is sent to a partner: by then its exponent is not that of another session."""
+    assert signed("") is None
+    found = signed(" despite leak of y")
+    assert isinstance(found, Attack)
+    assert found.steps[0].text == "leak of y of Server: the attacker gets `y of Server`"
+    assert signed(" despite leak of y of other sessions") is None
+    assert isinstance(signed(" despite leak of y of all sessions"), Attack)
+    assert isinstance(signed(" despite leak of key"), Attack)
+
+
+def test_what_leaks_in_the_end_leaks_then() -> None:
+    """A signature that could be forged earlier would do; an exponent opens what was sent before."""
+    assert isinstance(signed(" despite leak of signing(server)"), Attack)
+    assert signed(" despite leak of signing(server) after Client accepts") is None
+    found = signed(" despite leak of x after Client accepts")
+    assert isinstance(found, Attack)
+    assert found.steps[-2].text == "leak of x of Client: the attacker gets `x of Client`"
+
+
+BLIND = """\
+protocol p
+  role Client given server
+  role Server is server
+  key enc(Name): EncryptionKey published
+  values Mode = real, cover
+flow
+  Client picks mode: Mode
+  Client creates n: Nonce, m: Nonce
+  Client -> Server: Hello { body: pk_encrypt(pk(enc(server)), n) when mode = real else encrypt(kdf(m), n) }
+  Server creates k: Nonce
+  alt Server opens Hello.body
+    Server -> Client: Reply { k }
+  else
+    Server -> Client: Reply as other { hash(k) }
+  end
+  Client accepts
+  Server accepts
+claims
+  c: mode indistinguishable among { real, cover } at Client
+"""
+
+
+def test_a_role_that_cannot_tell_where_to_go_is_not_executed() -> None:
+    """It has no key for the second form of the body, so which branch is taken is not said: it may be another on either side."""
+    (task,) = tasks(BLIND)
+    assert isinstance(task.what.property, Observational)
+    with pytest.raises(Unsupported, match="cannot tell which branch"):
+        probed(task.library.system(task.owner), task.what, task.what.property)
+
+
+@pytest.mark.parametrize(
     ("attacker", "reason"),
-    [(" despite weak hash", "weak hash in the eyes of an observer"),
+    [(" despite weak hash when mode = real", "a weak hash in some sessions only, in the eyes of an observer"),
      (" despite leak of n of other sessions", "sides that differ in the pick `mode`, to an attacker who sends messages")],
 )  # fmt: skip
 def test_what_is_not_executed_says_so(attacker: str, reason: str) -> None:

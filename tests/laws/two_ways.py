@@ -58,7 +58,7 @@ class Ways:
 
     def messages(self, session: Session, world: Twins) -> Iterator[Term]:
         """What may be delivered: all that a branch expects, or expects first."""
-        bound = {variable: value for variable, value in session.values}
+        bound = dict(session.values)
         for step in receives(session):
             for _, term in beginnings(step.pattern, bound):
                 free = [v for v in term.variables if v not in bound]

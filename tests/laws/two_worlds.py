@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import product as combinations
 
 from modelcheck.machines.machine import Create, Guard, Pick, Reach, Receive, RoleMachine, Send
-from modelcheck.protocol.model import Datum, Leak, Weak
-from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, rebuild, replace
+from modelcheck.protocol.model import Datum, Fact, Leak, Power, Weak
+from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, rebuild, replace, subterms
 from modelcheck.protocol.theory import FRESH_SORTS, is_data, match, openings, product, recipes
 from tests.laws.explicit import ATTACKER, Session, start
 
@@ -278,33 +278,55 @@ def leaves(sort: str, world: Twins) -> list[Term]:
     return list(dict.fromkeys([Const(ATTACKER, sort), *made]))
 
 
-def observed(machines: Mapping[str, RoleMachine], names: tuple[str, str], label: str, pick: str = "") -> list[Term]:
+def observed(
+    machines: Mapping[str, RoleMachine], names: tuple[str, str], label: str, pick: str = "",
+    powers: Sequence[Power] = (), *, silent: bool = False,
+) -> list[Term]:  # fmt: skip
     """What is read of a run of Alice with Bob under some names, all messages of which go where they are sent.
 
-    ``pick`` is what they pick. A message is taken by the first branch that it fits. The fresh values of dishonest parties are known, too.
+    ``pick`` is what they pick. A message is taken by the first branch that it fits. The fresh values of dishonest parties are known,
+    too, unless they are ``silent`` and do nothing; so is what ``powers`` give of this run.
     """
-    sessions = [start(f"{role} {label}", machines[role], own) for role, own in (("Alice", names), ("Bob", names[1:]))]
+    parties = [(role, own) for role, own in (("Alice", names), ("Bob", names[1:])) if not (silent and own[0] == "i")]
+    sessions = [start(f"{role} {label}", machines[role], own) for role, own in parties]
     seen: list[Term] = []
     waiting: list[Term] = []
-    while True:
+    moved: Session | None = sessions[0]
+    while moved is not None:
+        moved = None
         for index, session in enumerate(sessions):
             moved = next(onwards(session, waiting, seen, pick), None)
             if moved is not None:
                 sessions[index] = moved
                 break
-        else:
-            assert all(ended(session) for session in sessions)
-            return seen
+    assert silent or all(ended(session) for session in sessions)
+    values = {v.name: value for session in sessions for v, value in session.values}
+    sent = [term for term in seen if isinstance(term, App)]
+    return [*seen, *(term for power in powers for term in given(power, values, sent, pick, own=label == "judged"))]
 
 
-def read_apart(runs: Sequence[Sequence[Term]], others: Sequence[Term]) -> bool:
+def given(power: Power, values: Mapping[str, Term], sent: Sequence[Term], pick: str, *, own: bool) -> list[Term]:
+    """What a power gives of a run: values that leak, or the contents of ciphertexts where what is picked makes them weak."""
+    match power:
+        case Leak(data, owner):
+            whose = owner == "all" or (owner == "own") == own
+            return [values[datum.name] for datum in data if datum.kind == "value" and whose and datum.name in values]
+        case Weak(form, Fact(_, chosen)) if pick in chosen:
+            parts = [part for term in sent for part in subterms(term) if isinstance(part, App)]
+            contents = {"aead": 3, "pk_encrypt": 1}
+            return list(dict.fromkeys(part.arguments[contents[form]] for part in parts if part.function == form))
+        case _:
+            return []
+
+
+def read_apart(runs: Sequence[Sequence[Term]], others: Sequence[Term], weak: frozenset[str] = frozenset()) -> bool:
     """Whether reading one of two runs beside others shows which one it is, whichever is called left."""
     if len(runs[0]) != len(runs[1]):
         return True
     for left, right in (runs, runs[::-1]):
         try:
             pairs = [*zip(left, right, strict=True), *((term, term) for term in others)]
-            Frames(frozenset(pairs), frozenset({"dec", "sig"}))
+            Frames(frozenset(pairs), frozenset({"dec", "sig"}), weak)
         except Different:
             return True
     return False
