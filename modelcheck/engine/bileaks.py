@@ -149,7 +149,8 @@ class SessionLeaks:
                     and self.clauses.state_of.get((role, exposure.state)) == exposure.predicate
                 ):
                     when = tuple((condition.left, condition.values) for condition in exposure.conditions)
-                    yield Leaked(label, number, ((exposure.state, exposure.term),), "all", when=when)
+                    places = ((exposure.state, exposure.term),)
+                    yield Leaked(label, number, places, "all", when=when, collides=exposure.any_message)
 
     def _leaks(self, power: Leak, datum: Datum, session: Session, machine: RoleMachine) -> bool:
         if not self.held.concerns(datum, machine.protocol, self.machine.protocol):

@@ -125,8 +125,6 @@ def _refuse_weak(system: System, form: str, when: Fact | None, sort: str) -> Non
     """
     if when is None:
         return
-    if form == "hash":
-        raise Unsupported("a weak hash in some sessions only, where sides are compared")
     for protocol in system.protocol.with_beside():
         found = {sort_of(path.values[when.subject.name]) for path in protocol.paths if when.subject.name in path.values}
         if when.subject.owner in ("", protocol.name) and sort in found:

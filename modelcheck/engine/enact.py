@@ -223,6 +223,9 @@ def _last(
         known = {variable: term for variable, term in found.items() if not term.variables}
         return Move(session, test.attempt.state, known)
     assert test.supplied is not None
+    for variable in test.supplied.variables:
+        # What everybody knows stands in no premise, and may be anything.
+        values.setdefault(variable, _ground((variable.sort, scene.domain(variable.sort)[0]), chosen))
     return Delivery(session, test.target, test.supplied, values)
 
 

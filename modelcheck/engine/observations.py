@@ -292,11 +292,12 @@ def _test(
 def attacker_tests(clauses: ClauseSet, exposures: Iterable[Exposure]) -> Iterator[Test]:
     """Yield what the attacker sees in what roles give away: it equals something else, or a key fits, on one side only.
 
-    Two terms that the attacker built itself need no test: they are equal exactly if their parts are.
+    Two terms that the attacker built itself need no test: they are equal exactly if their parts are. Neither does a
+    signature that it moved: what another one covers it can read, and move it there.
     """
     done: set[tuple[int, Term, tuple[Term, ...], tuple[Condition, ...]]] = set()
     for exposure in exposures:
-        if exposure.kind != ATTACKER:
+        if exposure.kind != ATTACKER or exposure.any_message:
             continue
         machine = owner(clauses, exposure)
         for tested, words in _tests(exposure.term, machine.role.name):

@@ -276,7 +276,7 @@ class Violations:
                     term = instance.of(part)
                     reveal = (number, term, instance.label)
                     if form == "hash":
-                        self.scenario.give(ATTACKER, term, layer, facts, any_message=True, reveal=reveal)
+                        self.scenario.give(ATTACKER, term, layer, facts, (term,), any_message=True, reveal=reveal)
                     else:
                         self.scenario.give_all(term, layer, facts, reveal)
 

@@ -61,6 +61,8 @@ class Leaked:
     """Whether it leaks when all moves are made."""
     when: tuple[tuple[Term, tuple[str, ...]], ...] = ()
     """Terms of the role which must have one of some values."""
+    collides: bool = False
+    """Whether nothing is given away: the terms are signatures which fit other messages, too, once the attacker has them."""
 
 
 @dataclass(frozen=True, slots=True)

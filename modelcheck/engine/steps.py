@@ -328,11 +328,12 @@ def expose_weak(clauses: ClauseSet, block: Block, form: str, fact: Fact, paths: 
         among = isinstance(own, Var)
         conditions = (Condition("among", own, None, fact.values),) if among and own is not None else ()
         computed = tuple(own for value in paths[index].values.values() if (own := view.of(value)) is not None)
+        collides = form == "hash"
         for part in weak_parts(block, form, computed):
+            # A signature fits other messages in the hands of those who have it.
+            needs = (part,) if collides else ()
             clauses.exposures.append(
-                Exposure(
-                    ATTACKER, predicate, part, (), conditions, part, block.end, any_message=form == "hash", form=form
-                )
+                Exposure(ATTACKER, predicate, part, needs, conditions, part, block.end, any_message=collides, form=form)
             )
 
 

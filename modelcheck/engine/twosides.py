@@ -7,7 +7,7 @@ primitives, nothing of clauses, boxes and scenes. Only what it sees differ is an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelcheck.engine.script import Delivery, Leaked, Move, NotExecuted, Script, Start
@@ -16,7 +16,7 @@ from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import Create, Guard, Pick, Receive, RoleMachine, Send, Step, fixed_values
 from modelcheck.machines.reading import Part, beginnings
 from modelcheck.protocol.model import Family
-from modelcheck.protocol.terms import MESSAGE, NAME, App, Const, Key, Term, Var
+from modelcheck.protocol.terms import MESSAGE, NAME, App, Const, Key, Term, Var, subterms
 from modelcheck.protocol.theory import DISHONEST
 
 
@@ -98,7 +98,9 @@ class _Run:
             self.sent += [(key, key) for key in self.script.later]
             self._leak(later=True)
         self.seen = None
-        self._look()
+        for left, _ in list(self._look().pairs):
+            self._collide(left)
+            self._look()
         if self.script.last is not None:
             self._deliver(self.script.last)
 
@@ -110,14 +112,42 @@ class _Run:
     def _leak(self, *, later: bool = False) -> None:
         """Give away what sessions hold by now of that which leaks, each thing once."""
         for leak in self.script.values:
-            for state, term in leak.terms if later or not leak.later else ():
-                if self._is_past(leak.session, frozenset((state,))) and self._applies(leak):
-                    session = self.sessions[leak.session]
-                    lost = Lost(leak, (self._ground(term, session.left), self._ground(term, session.right)))
-                    if lost not in self.taken:
-                        self.taken.append(lost)
-                        self.sent.append(lost.value)
-                        self.seen = None
+            if not leak.collides and (later or not leak.later):
+                for value in self._held(leak):
+                    self._lose(leak, value)
+
+    def _held(self, leak: Leaked) -> Iterator[Pair]:
+        """Yield what a session holds by now of that which leaks."""
+        session = self.sessions[leak.session]
+        for state, term in leak.terms:
+            if self._is_past(leak.session, frozenset((state,))) and self._applies(leak):
+                yield self._ground(term, session.left), self._ground(term, session.right)
+
+    def _lose(self, leak: Leaked, value: Pair) -> None:
+        lost = Lost(leak, value)
+        if lost not in self.taken:
+            self.taken.append(lost)
+            self.sent.append(value)
+            self.seen = None
+
+    def _collide(self, wanted: Term) -> None:
+        """Move signatures that the attacker has to where they stand in a term of the left, where a colliding hash lets it."""
+        for leak in self.script.values:
+            for left, right in self._held(leak) if leak.collides else ():
+                assert isinstance(left, App) and isinstance(right, App)
+                for part in reversed([*subterms(wanted)]):
+                    if isinstance(part, App) and part.function == "sign" and part.arguments[0] is left.arguments[0]:
+                        seen = self._look()
+                        for covered in seen.beside(part.arguments[1]) if right in seen.beside(left) else ():
+                            moved = App("sign", (right.arguments[0], covered))
+                            if moved not in seen.beside(part):
+                                self._lose(leak, (part, moved))
+
+    def _beside(self, message: Term) -> Iterable[Term]:
+        """Return what the attacker has in the right system where it has a message in the left one, if need be by collisions."""
+        if not self._look().beside(message):
+            self._collide(message)
+        return self._look().beside(message)
 
     def _applies(self, leak: Leaked) -> bool:
         """Return whether the values of a session are such that something leaks, on both sides."""
@@ -233,7 +263,7 @@ class _Run:
                     raise NotExecuted(f"no value for {variable.name}")
                 session.left[variable] = values[variable]
         message = self._ground(pattern, session.left)
-        for other in self._look().beside(message):
+        for other in self._beside(message):
             bound = fit(self._ground(pattern, session.right), other, {})
             if bound is None:
                 raise Different((f"{session.machine.role.name} goes on with the message",), ("there it does not",))
@@ -300,9 +330,8 @@ class _Run:
             raise NotExecuted(f"{last.session} does not wait for that")
         self._certified(session, last.values)
         supplied = self._ground(last.supplied, last.values)
-        seen = self._look()
-        for message in fillings(supplied, seen):
-            for other in seen.beside(message):
+        for message in fillings(supplied, self._look()):
+            for other in self._beside(message):
                 sides = ((session.left, message), (session.right, other))
                 (ours, said), (theirs, other_said) = (
                     self._outcome(session.machine.role.name, target.step, *side) for side in sides

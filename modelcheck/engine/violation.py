@@ -209,13 +209,14 @@ class Judge:
         return bool(values) and all(isinstance(v, Const) and v.value in fact.values for v in values)
 
     def _collides(self, session: Session, term: Term) -> bool:
-        """Return whether a signature that a session sent fits another message, which the attacker knows."""
-        if not isinstance(term, App) or term.function != "sign" or not self.world.knowledge.can(term.arguments[1]):
+        """Return whether a signature that a session sent, and the attacker has, fits another message that it knows."""
+        can = self.world.knowledge.can
+        if not isinstance(term, App) or term.function != "sign" or not can(term.arguments[1]):
             return False
         steps = (state.step for state in session.machine.lineage(session.state))
         sent = [self.world.ground(step.term, session.values) for step in steps if isinstance(step, Send)]
         signatures = [p for one in sent for p in subterms(one) if isinstance(p, App) and p.function == "sign"]
-        return any(signature.arguments[0] is term.arguments[0] for signature in signatures)
+        return any(signature.arguments[0] is term.arguments[0] and can(signature) for signature in signatures)
 
     def _weak_parts(self, session: Session, form: str) -> set[Term]:
         """Return what a weak primitive gives away of what a session sent, received and can compute."""

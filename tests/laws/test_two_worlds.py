@@ -92,6 +92,31 @@ def exchange(seed: int) -> str:
     )
 
 
+def moded(seed: int) -> str:
+    """A protocol with two modes, in one of which a primitive is weak, in most a hash: signatures of one role serve the other."""
+    random = Random(seed)
+    sealed = random.choice(["pk_encrypt(pk(dec(b)), a, m)", "pk_encrypt(pk(dec(b)), a, b, m, sign(sig(a), n))"])
+    first = random.choice([
+        f"n, {sealed}", f"n, hash(sign(sig(a), n)), {sealed}", f"n, hash(sign(sig(a), n), m), {sealed}",
+        f"n, hash(sign(sig(b), n)), {sealed}", "pk_encrypt(pk(dec(b)), n, a, b, m), g^x",
+        f"n, pk_encrypt(pk(dec(b)), sign(sig(a), n)), {sealed}",
+    ])  # fmt: skip
+    second = random.choice([
+        "k, sign(sig(b), k)", "k, encrypt(kdf(m), sign(sig(b), n, k))", "k, pk_encrypt(pk(dec(a)), sign(sig(b), k), n)",
+        "k, encrypt(kdf(m), sign(sig(b), k, mode), n)", "k, encrypt(kdf(st(b)), sign(sig(b), k))", "k, sign(sig(b), n, k, m)",
+    ])  # fmt: skip
+    check = random.choice(["", "  Alice checks mode = new\n", "  Alice checks mode = new\n"])
+    other = random.choice(["", "", "  Bob checks mode = new\n"])
+    form = random.choice(["hash", "hash", "hash", "aead", "pk_encrypt", "sign"])
+    return (
+        f"{HEAD.format(seed=seed)}".replace("flow\n", "  values Mode = old, new\nflow\n")
+        + f"  Alice picks mode: Mode\n{check}  Alice creates n: Nonce, m: Nonce, x: Exponent\n"
+        f"  Alice -> Bob: M0 {{ mode, {first} }}\n{other}  Bob creates k: Nonce, y: Exponent\n  Bob -> Alice: M1 {{ {second} }}\n"
+        f"  Alice accepts\n  Bob accepts\nclaims\n  c: {random.choice('ab')} indistinguishable among {{ B, C }} at Alice"
+        f" despite weak {form} when mode = {random.choice(['old', 'old', 'new'])}\n"
+    )
+
+
 def claim_of(seed: int, power: str = "") -> ClaimTask | None:
     """The claim of a random protocol, None if its roles cannot do what it says."""
     return only_claim(protocol(seed, power))
@@ -103,6 +128,7 @@ def told_apart(task: ClaimTask, first: str = "B", second: str = "C", most: int =
     assert isinstance(task.what.property, Observational)
     own = task.what.property.subject.name == "a"
     powers = [power for power in task.what.powers if isinstance(power, Leak | Weak)]
+    values = task.owner.finite_sorts()
     for sides in ((first, second), (second, first)):
         names = [(name, "D") if own else ("A", name) for name in sides]
         star = tuple(start("judged", machines["Alice"], chosen) for chosen in names)
@@ -112,7 +138,7 @@ def told_apart(task: ClaimTask, first: str = "B", second: str = "C", most: int =
             )
             world = Twins(((star[0], star[1]), *others), frozenset())
             try:
-                Comparison(frozenset({"dec", "sig", "st"}), most, powers=powers).explore(world, set())
+                Comparison(frozenset({"dec", "sig", "st"}), most, values, powers=powers).explore(world)
             except Different:
                 return True
     return False
@@ -120,7 +146,7 @@ def told_apart(task: ClaimTask, first: str = "B", second: str = "C", most: int =
 
 def test_no_name_that_is_told_apart_is_called_hidden() -> None:
     """`holds` is never contradicted by explicit search of both sides."""
-    seen = judged.verdicts_beside(map(claim_of, range(22)), lambda task: told_apart(task, most=30))
+    seen = judged.verdicts_beside(map(claim_of, range(22)), lambda task: told_apart(task, most=8))
     assert seen["Attack", True] > 10
     assert seen["Holds", False] > 1
 
@@ -128,7 +154,7 @@ def test_no_name_that_is_told_apart_is_called_hidden() -> None:
 def test_no_name_of_a_long_term_exponent_is_called_hidden_that_is_told_apart() -> None:
     """Shared secrets of pairs of exponents are the same in either order, on each side by itself."""
     tasks = [only_claim(exchange(seed)) for seed in (0, 2, 5, 9, 12, 13, 17, 20, 27, 30, 34)]
-    seen = judged.verdicts_beside(tasks, lambda task: told_apart(task, most=12))
+    seen = judged.verdicts_beside(tasks, lambda task: told_apart(task, most=4))
     assert sum(seen.values()) == len(tasks)
     assert seen["Attack", True] > 6
     assert seen["Holds", False] > 2
@@ -138,10 +164,19 @@ def test_no_name_of_a_long_term_exponent_is_called_hidden_that_is_told_apart() -
 def test_no_name_is_called_hidden_from_a_stronger_attacker_who_tells_it_apart(seed: int, first: int) -> None:
     """In these protocols the name is hidden as long as nothing leaks and no primitive is weak."""
     tasks = [claim_of(seed, power) for power in POWERS[first::3]]
-    seen = judged.verdicts_beside(tasks, lambda task: told_apart(task, most=30))
+    seen = judged.verdicts_beside(tasks, lambda task: told_apart(task, most=8))
     assert sum(seen.values()) == len(tasks)
     assert seen["Attack", True] > 0
     assert seen["Holds", False] > 1
+
+
+def test_no_name_is_called_hidden_that_a_primitive_gives_away_in_some_sessions() -> None:
+    """In some of these protocols only a signature that is moved to another message tells the sides apart."""
+    tasks = [only_claim(moded(seed)) for seed in (7, 9, 11, 18, 20, 24, 25, 27, 32, 34, 35, 36)]
+    seen = judged.verdicts_beside(tasks, lambda task: told_apart(task, most=8))
+    assert sum(seen.values()) == len(tasks)
+    assert seen["Attack", True] > 6
+    assert seen["Holds", False] > 3
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -165,7 +200,7 @@ def test_who_sees_less_tells_no_more_apart(seed: int) -> None:
     hidden = [isinstance(check_claim(task, OPTIONS).verdict, Holds) for task in (before, after)]
     assert hidden[1] or not hidden[0]
     assert hidden == [False, True] or seed < 60
-    assert not (hidden[1] and told_apart(after, most=30))
+    assert not (hidden[1] and told_apart(after, most=8))
 
 
 def told_apart_by_reading(task: ClaimTask) -> bool:
@@ -196,7 +231,7 @@ def test_one_name_on_both_sides_is_never_told_apart() -> None:
         task = claim_of(seed)
         if task is None:
             continue
-        assert seed > 5 or not told_apart(task, "B", "B", 25), protocol(seed)
+        assert seed > 5 or not told_apart(task, "B", "B", 6), protocol(seed)
         assert isinstance(task.what.property, Observational)
         same = replace(task.what.property, sides=("B", "B"))
         case = Bench(task.library.system(task.owner), replace(task.what, property=same), same).case()

@@ -6,11 +6,12 @@ It shares nothing with the engines: no clauses, no pairs of leaves, no boxes.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product as combinations
 
-from modelcheck.machines.machine import Create, Guard, Pick, Reach, Receive, RoleMachine, Send
+from modelcheck.machines.machine import Create, Guard, Pick, Reach, Receive, RoleMachine, Send, Step
 from modelcheck.protocol.model import Datum, Fact, Leak, Power, Weak
 from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, rebuild, replace, subterms
 from modelcheck.protocol.theory import FRESH_SORTS, is_data, match, openings, product, recipes
@@ -29,8 +30,12 @@ class Different(Exception):
 class Frames:
     """What the attacker has in both systems, taken apart; raises :class:`Different` if that tells them apart."""
 
-    def __init__(self, pairs: Pairs, published: frozenset[str], weak: frozenset[str] = frozenset()) -> None:
-        self.published, self.weak = published, weak
+    def __init__(
+        self, pairs: Pairs, published: frozenset[str], weak: frozenset[str] = frozenset(),
+        colliding: Pairs = frozenset(),
+    ) -> None:  # fmt: skip
+        """``colliding`` are signatures that fit other messages, too, in the hands of those who have them."""
+        self.published, self.weak, self.colliding = published, weak, colliding
         self.pairs = set(pairs)
         self.memo: dict[Term, frozenset[Term]] = {}
         before = -1
@@ -78,8 +83,8 @@ class Frames:
                 yield left
             case App("hash") if "hash" in self.weak:
                 yield left
-            case App("sign", (key, content)) if "hash" in self.weak:
-                for one, other in list(self.pairs):
+            case App("sign", (key, content)):
+                for one, other in self.pairs if "hash" in self.weak else self.pairs & self.colliding:
                     if (
                         isinstance(one, App)
                         and isinstance(other, App)
@@ -118,7 +123,7 @@ class Twins:
 
 @dataclass(slots=True)
 class Comparison:
-    """Depth-first search over the worlds that a few sessions reach on both sides.
+    """Breadth-first search over the worlds that a few sessions reach on both sides.
 
     ``values`` are those of finite sorts, ``sides`` what the session ``judged`` picks on the left and on the right.
     """
@@ -129,21 +134,61 @@ class Comparison:
     sides: tuple[str, str] | None = None
     powers: Sequence[Leak | Weak] = ()
 
-    def explore(self, world: Twins, visited: set[Twins]) -> None:
+    def explore(self, start: Twins) -> None:
         """Nothing; raises :class:`Different` as soon as something differs."""
-        if world in visited or self.left <= 0:
-            return
-        visited.add(world)
-        self.left -= 1
-        frames = Frames(world.seen | self.leaked(world), self.published, self.weak)
-        for index, (left, right) in enumerate(world.sessions):
-            for moved, sent in self.moves(left, right, world, frames):
-                sessions = (*world.sessions[:index], moved, *world.sessions[index + 1 :])
-                self.explore(Twins(sessions, world.seen | sent), visited)
+        visited: set[Twins] = set()
+        waiting = deque([start])
+        while waiting and self.left > 0:
+            world = waiting.popleft()
+            if world in visited:
+                continue
+            visited.add(world)
+            ahead = [index for index, (left, _) in enumerate(world.sessions) if goes_on(left)][:1]
+            self.left -= not ahead
+            frames = None if ahead else self.frames(world)
+            for index in ahead or range(len(world.sessions)):
+                for moved, sent in self.moves(*world.sessions[index], world, frames):
+                    sessions = (*world.sessions[:index], moved, *world.sessions[index + 1 :])
+                    waiting.append(Twins(sessions, world.seen | sent))
+
+    def frames(self, world: Twins) -> Frames:
+        known = world.seen | self.leaked(world) | frozenset(self.given_up(world))
+        return Frames(known, self.published, self.weak, frozenset(self.colliding(world)))
 
     @property
     def weak(self) -> frozenset[str]:
-        return frozenset(power.form for power in self.powers if isinstance(power, Weak))
+        return frozenset(power.form for power in self.powers if isinstance(power, Weak) and power.when is None)
+
+    def weakened(self, world: Twins) -> Iterator[tuple[str, Step, tuple[Session, Session]]]:
+        """The primitives that are weak in sessions where a value is as a power says, with each step of those sessions."""
+        for power in self.powers:
+            for pair in world.sessions if isinstance(power, Weak) and power.when is not None else ():
+                held = [{v.name: getattr(value, "value", "") for v, value in side.values} for side in pair]
+                assert isinstance(power, Weak)
+                assert power.when is not None
+                if all(values.get(power.when.subject.name) in power.when.values for values in held):
+                    done = (state.step for state in pair[0].machine.lineage(pair[0].state))
+                    yield from ((power.form, step, pair) for step in done if step is not None)
+
+    def colliding(self, world: Twins) -> Iterator[tuple[Term, Term]]:
+        """The signatures that such sessions have sent, if it is the hash that is weak."""
+        for form, step, (left, right) in self.weakened(world):
+            for part in subterms(step.term) if form == "hash" and isinstance(step, Send) else ():
+                if isinstance(part, App) and part.function == "sign":
+                    yield ground(left, part), ground(right, part)
+
+    def given_up(self, world: Twins) -> Iterator[tuple[Term, Term]]:
+        """What other primitives give away of what such sessions have sent and received."""
+        for form, step, (left, right) in self.weakened(world):
+            term = step.term if isinstance(step, Send) else step.pattern if isinstance(step, Receive) else None
+            for part in subterms(term) if term is not None else ():
+                match part:
+                    case App("dh") if form == "dh":
+                        yield ground(left, part), ground(right, part)
+                    case App("aead" | "pk_encrypt" as function, (*_, content)) if form == function:
+                        yield ground(left, content), ground(right, content)
+                    case App("sign", (key, _)) if form == "sign":
+                        yield ground(left, key), ground(right, key)
 
     def leaked(self, world: Twins) -> Pairs:
         """What has leaked by now: keys by the names of the judged session, and values that sessions hold.
@@ -174,12 +219,13 @@ class Comparison:
             yield Key(datum.name, SORTS[datum.name], names)
 
     def moves(
-        self, left: Session, right: Session, world: Twins, frames: Frames
+        self, left: Session, right: Session, world: Twins, frames: Frames | None
     ) -> Iterator[tuple[tuple[Session, Session], Pairs]]:
         for child in left.machine.children[left.state]:
             step = left.machine.states[child].step
             match step:
                 case Receive(pattern=pattern):
+                    assert frames is not None
                     yield from (
                         (pair, frozenset()) for pair in self.received(left, right, child, pattern, world, frames)
                     )
@@ -221,13 +267,24 @@ class Comparison:
     ) -> Iterator[tuple[Session, Session]]:
         bound = {variable for variable, _ in left.values}
         free = [variable for variable in pattern.variables if variable not in bound]
-        for chosen in combinations(*(self.leaves(variable.sort, world) for variable in free)):
-            moved = at(left, child, tuple(zip(free, chosen, strict=True)))
+        for moved in self.chosen(at(left, child), [*parts(pattern)], world, frames):
             for message in frames.beside(ground(moved, pattern)):
                 values = fitting(ground(right, pattern), message)
                 if values is None:
                     raise Different(f"{left.machine.role.name} receives {ground(moved, pattern)} and not {message}")
                 yield moved, at(right, child, tuple((variable, values[variable]) for variable in free))
+
+    def chosen(self, session: Session, needed: list[Term], world: Twins, frames: Frames) -> Iterator[Session]:
+        """The session with values such that the attacker has all parts of a message."""
+        if not needed:
+            yield session
+            return
+        bound = {variable for variable, _ in session.values}
+        free = [variable for variable in needed[0].variables if variable not in bound]
+        for values in combinations(*(self.leaves(variable.sort, world) for variable in free)):
+            further = at(session, session.state, tuple(zip(free, values, strict=True)))
+            if frames.beside(ground(further, needed[0])):
+                yield from self.chosen(further, needed[1:], world, frames)
 
     def leaves(self, sort: str, world: Twins) -> list[Term]:
         return [Const(value, sort) for value in self.values[sort]] if sort in self.values else leaves(sort, world)
@@ -251,6 +308,21 @@ def turned(term: Term) -> Iterator[Term]:
         yield App(term.function, arguments)
         if term.function == "dh":
             yield App(term.function, arguments[::-1])
+
+
+def parts(term: Term) -> Iterator[Term]:
+    """The parts of a message that everybody can take out of it."""
+    if isinstance(term, App) and is_data(term.function):
+        for argument in term.arguments:
+            yield from parts(argument)
+    else:
+        yield term
+
+
+def goes_on(session: Session) -> bool:
+    """Whether a session goes on by itself: no run is lost if it does so at once."""
+    steps = [session.machine.states[child].step for child in session.machine.children[session.state]]
+    return bool(steps) and not any(isinstance(step, Receive) for step in steps)
 
 
 def ended(session: Session) -> bool:
