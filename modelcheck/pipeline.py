@@ -352,11 +352,18 @@ def _forms_compared(
 
     What is expected is tried first: looking for an attack takes longer than proving that there is none.
     """
-    found = _probed(system, claim, wanted) if claim.expected == "attack" else None
+    first = claim.expected == "attack"
+    found = _probed(system, claim, wanted) if first else None
     if found is not None:
         return found
-    result = decide_forms(system, claim, wanted, budget, vacuity=options.vacuity)
-    if isinstance(result, PossibleDifference) and claim.expected != "attack":
+    try:
+        result = decide_forms(system, claim, wanted, budget, vacuity=options.vacuity)
+    except Unsupported:
+        found = None if first else _probed(system, claim, wanted)
+        if found is None:
+            raise
+        return found
+    if isinstance(result, PossibleDifference) and not first:
         return _probed(system, claim, wanted) or result
     return result
 

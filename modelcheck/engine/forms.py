@@ -16,9 +16,11 @@ from modelcheck.engine.clauses import SESSION
 from modelcheck.engine.formtests import Difference, FormTests
 from modelcheck.engine.judged import OTHER, STAR, Case, Forbids, Unsupported
 from modelcheck.engine.leaks import Given, created, given_keys, leak_rules
+from modelcheck.engine.observations import listed
 from modelcheck.engine.prover import Proof, System
 from modelcheck.engine.scene import Scene, Session, summaries
 from modelcheck.engine.solver import Solved, Solver
+from modelcheck.machines.branches import undecided
 from modelcheck.machines.held import Stance
 from modelcheck.machines.machine import Pick, RoleMachine, fresh_values
 from modelcheck.machines.paired import KINDS, Unpaired, paired
@@ -65,6 +67,10 @@ class _Bench:
     def __init__(self, system: System, claim: Claim, wanted: Observational) -> None:
         _refuse(claim)
         machine = next(m for m in system.machines if m.role.name == wanted.role)
+        for one in system.machines:
+            for first, _ in undecided(one):
+                where = f"{one.role.name}, receiving {listed(first.names)}"
+                raise Unsupported(f"a role that cannot tell which branch it is to take ({where})")
         try:
             self.pairs = paired(system.machines, wanted.role, _picks(system, machine, wanted), wanted.sides)
         except Unpaired as problem:
@@ -199,6 +205,10 @@ def _picks(system: System, machine: RoleMachine, wanted: Observational) -> Itera
     }
     sorts = {sort_of(subject) for subject in subjects}
     picks = [s for s in machine.states if isinstance(s.step, Pick) and sort_of(s.step.value) in sorts]
+    if not picks:
+        raise Unsupported(
+            f"sides that differ in `{wanted.subject}`, which {machine.role.name} neither starts from nor picks,"
+        )
     if any(one in machine.lineage(other.parent) for one in picks for other in picks):
         raise Unsupported("a role with two picks of one sort where messages change their form")
     for left in picks:

@@ -15,13 +15,12 @@ from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Exposure, 
 from modelcheck.engine.judged import STAR
 from modelcheck.engine.observations import brief, checked_parts, listed, told_apart
 from modelcheck.engine.steps import arrival, session_literal, session_variable, state_literal
-from modelcheck.engine.supplies import OPAQUE, SENT, Supplier, Supply, owner, sent, unless_equal
+from modelcheck.engine.supplies import SENT, Supplier, Supply, owner, sent, unless_equal
 from modelcheck.machines.machine import Receive, RoleMachine
 from modelcheck.machines.paired import Paired, Waiting
 from modelcheck.machines.view import fill
 from modelcheck.protocol.biterms import LEFT, SIDES, halves
 from modelcheck.protocol.terms import App, Term, Var, renamed
-from modelcheck.protocol.terms import replace as put
 from modelcheck.protocol.theory import OPENINGS, Opening, is_data, is_weak, match
 
 WORDS = ("left", "right")
@@ -121,9 +120,7 @@ class FormTests:
         for other in self._expected(one.role, one.right.state):
             if (other.channel, other.sender) == (step.channel, step.sender):
                 joint = self.pairs.joint(one, step, other)
-                new = {*joint.right.variables} - {*bound}
-                marks: dict[Var, Term] = {v: App(OPAQUE, (v,)) for v in new if v.sort == "Opaque"}
-                theirs += (put(part, marks) for _, part in checked_parts(joint.right, bound, other.readings))
+                theirs += (part for _, part in checked_parts(joint.right, bound, other.readings))
         pattern = self.pairs.joint(one, step, step).left
         for cut in told_apart(checked_parts(pattern, bound, step.readings)):
             known = {*bound, *cut.variables}

@@ -24,8 +24,6 @@ from modelcheck.protocol.terms import (
     Term,
     Var,
     exchange,
-    is_stored,
-    rebuild,
     renamed,
     sort_of,
     substitute,
@@ -46,9 +44,6 @@ APART = ("apart left", "apart right")
 
 MOST_CHOICES = 64
 """Ways in which all of several expectations fail that are told apart; if there are more, too much may count as different."""
-
-OPAQUE = "opaque"
-"""Marks in what is expected an opaque value that is taken as it comes: also what has a form of its own on one side."""
 
 UNREAD = Const("unread", "unread")
 
@@ -106,7 +101,7 @@ class Supplier:
         candidates = tuple(sorted({*expected}, key=repr))
         if term is ANYTHING:
             return None if ANYTHING in candidates else ()
-        if not self.touched(term) and term in map(_unmarked, candidates):
+        if not self.touched(term) and term in candidates:
             return None
         free = () if known is None else [v for c in candidates for v in c.variables if v not in known]
         marks: dict[Var, Term] = {v: Const(f"{n}", f"{ANY}{v.sort}") for n, v in enumerate(dict.fromkeys(free))}
@@ -122,7 +117,7 @@ class Supplier:
         }
         expected = [exchange(one, free) for one in candidates]
         known = {*term.variables, *(v for one in candidates for v in one.variables)}
-        if term not in map(_unmarked, expected):
+        if term not in expected:
             yield from unless_equal(Supply({}, tuple(self.clauses.knows(term))), term, expected, known)
         if self.touched(term):
             yield from self._sent_apart(term, expected, known)
@@ -145,7 +140,7 @@ class Supplier:
             )  # fmt: skip
             choices = [
                 [at for at, (part, need) in enumerate(zip(parts, needs, strict=True))
-                 if _unmarked(part) is not need or self.touched(need)]
+                 if part is not need or self.touched(need)]
                 for parts in alike
             ]  # fmt: skip
             made_up = any(v not in term.variables for need in needs for v in need.variables)
@@ -231,7 +226,6 @@ def _equations(
 ) -> Iterator[Equations]:
     """Yield the lists of equations of leaves under which what is supplied is as expected."""
     one, other = (exchange(substitute(term, mapping), {ANYTHING: UNREAD}) for term in (expected, supplied))
-    one = _taken(one, other)
     free = set() if known is None else {v for v in expected.variables if v not in known and v not in mapping}
     for found in unify(one, other):
         yield tuple((v, substitute(v, found)) for v in found if v not in free)
@@ -245,23 +239,6 @@ def _read_alike(term: Term, other: Term) -> bool:
         return True
     assert isinstance(term, App) and isinstance(other, App)
     return all(map(_read_alike, term.arguments, other.arguments))
-
-
-def _taken(expected: Term, supplied: Term) -> Term:
-    """Return what is expected with opaque values as they come where those have a form."""
-    if isinstance(expected, App) and expected.function == OPAQUE:
-        return supplied if isinstance(supplied, App) and not is_stored(supplied) else expected.arguments[0]
-    if not _same_format(expected, supplied):
-        return _unmarked(expected)
-    assert isinstance(expected, App) and isinstance(supplied, App)
-    return App(expected.function, tuple(map(_taken, expected.arguments, supplied.arguments)))
-
-
-def _unmarked(term: Term) -> Term:
-    """Return what is expected without the marks of opaque values."""
-    if isinstance(term, App) and term.function == OPAQUE:
-        return term.arguments[0]
-    return rebuild(term, _unmarked)
 
 
 def _as_far_as(cut: Term, supplied: Term) -> Term:

@@ -163,7 +163,7 @@ def test_a_comparison_after_a_message_whose_failures_look_alike_is_refused() -> 
 
 
 def test_an_engine_that_took_all_failures_for_one_would_miss_the_reaction(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observations, "_told_apart", lambda checked: [term for _, term in checked][-1:])
+    monkeypatch.setattr(observations, "told_apart", lambda checked: [term for _, term in checked][-1:])
     assert isinstance(stated("checks Flight.nonce last"), Holds)
 
 

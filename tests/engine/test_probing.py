@@ -179,8 +179,8 @@ def test_a_role_that_cannot_tell_where_to_go_is_not_executed() -> None:
 
 @pytest.mark.parametrize(
     ("attacker", "reason"),
-    [(" despite weak hash when mode = real", "a weak hash in some sessions only, in the eyes of an observer"),
-     (" despite leak of n of other sessions", "sides that differ in the pick `mode`, to an attacker who sends messages")],
+    [(" despite weak hash when mode = real", "a weak hash, or what is weak in some sessions only, where messages change"),
+     (" despite leak of n of other sessions", "a role that cannot tell which branch it is to take (Client, receiving Reply)")],
 )  # fmt: skip
 def test_what_is_not_executed_says_so(attacker: str, reason: str) -> None:
     (task,) = tasks(SPEC.format(opened="hash(n, m, g^y)", closed="other", body="n, g^x", attacker=attacker))
