@@ -56,17 +56,21 @@ def build(
     passive: bool = False,
     hidden: frozenset[str] = frozenset(),
     paired: bool = False,
+    certified: Mapping[Var, tuple[str, Var]] | None = None,
 ) -> ClauseSet:
     """Return the clauses of the machines running side by side; knowledge is added as it is demanded.
 
     A ``passive`` attacker reads every message and sends none. Leaves of ``hidden`` sorts are not known to everybody.
-    The terms of ``paired`` machines may have another form in a second system.
+    The terms of ``paired`` machines may have another form in a second system; ``certified`` says for variables that stand for
+    the key in a certificate already which family and name that has.
     """
     everywhere = frozenset(power.form for power in weak if power.when is None)
     loosened = [untied(machine, possession) for machine in machines]
     machines = tuple(machine for machine, _ in loosened)
     clauses = ClauseSet(machines, families, everywhere, enumerations, passive, hidden, paired)
-    clauses.certified_keys = {variable: meaning for _, table in loosened for variable, meaning in table.items()}
+    clauses.certified_keys = dict(certified or {})
+    for _, table in loosened:
+        clauses.certified_keys.update(table)
     _register(clauses)
     for machine in machines:
         declare_role(clauses, machine)

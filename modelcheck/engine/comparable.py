@@ -68,7 +68,7 @@ def refuse(system: System, claim: Claim, sort: str) -> None:
     for power in claim.powers:
         match power:
             case Weak(form, when):
-                _refuse_weak(system, form, when, sort)
+                refuse_weak(system, form, when, sort)
             case Leak() | Dishonest() | UncheckedPossession():
                 pass
     for family in system.protocol.key_families().values():
@@ -116,7 +116,7 @@ def _repeats(machine: RoleMachine, state: State, step: Receive) -> bool:
     return any(message in known for _, message in messages_in(step.pattern))
 
 
-def _refuse_weak(system: System, form: str, when: Fact | None, sort: str) -> None:
+def refuse_weak(system: System, form: str, when: Fact | None, sort: str) -> None:
     """Raise :class:`Unsupported` for a primitive that is not weak in the same sessions, and in the same way, on both sides.
 
     What opens without a key opens on both sides, for terms have the same shape there; a secret that is computed from a

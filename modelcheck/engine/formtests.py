@@ -33,6 +33,8 @@ class Difference:
     words: str
     body: tuple[Literal, ...]
     conditions: tuple[Condition, ...]
+    place: tuple[str, int] | None = None
+    """The role that makes a test and the state in which it waits for it, None for the attacker."""
 
 
 class FormTests:
@@ -103,7 +105,7 @@ class FormTests:
             for step in self._expected(one.role, seen_from.left.state):
                 side = WORDS[supplier.side]
                 words = f"{one.role}, receiving {listed(step.names)}, gets past a check on the {side} only"
-                found = Difference(words, body, (here,) if one.role == self.pairs.role else ())
+                found = Difference(words, body, (here,) if one.role == self.pairs.role else (), (one.role, one.state))
                 yield from self._passed(seen_from, step, supplier, found)
 
     def _expected(self, role: str, state: int) -> Iterator[Receive]:
@@ -131,7 +133,7 @@ class FormTests:
                 arrived = Supply({}, tuple(self.clauses.knows(part, place)))
                 for supply in unless_equal(arrived, cut, theirs, known):
                     more = (*found.conditions, *supply.conditions)
-                    yield Difference(found.words, (*found.body, *supply.body), more)
+                    yield replace(found, body=(*found.body, *supply.body), conditions=more)
 
 
 def _when(found: Difference, supplied: tuple[Literal, ...] | None) -> Iterator[Difference]:

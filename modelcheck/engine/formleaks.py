@@ -1,0 +1,143 @@
+"""What leaks, and what is weak, where messages change their form from one system to another.
+
+A key or value that leaks is the same in both systems. What is weak in some sessions only is taken to be weak in all, for an
+attacker who can do more sees all that one sees who can do less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from modelcheck.engine.clauses import ClauseSet, Condition
+from modelcheck.engine.comparable import refuse_weak
+from modelcheck.engine.judged import STAR, Stretch, Unsupported
+from modelcheck.engine.leaks import Given, created, given_keys, leak_rules
+from modelcheck.engine.prover import System
+from modelcheck.engine.steps import session_literal, session_variable, state_literal
+from modelcheck.machines.machine import RoleMachine, fresh_values
+from modelcheck.machines.paired import Paired
+from modelcheck.protocol.model import Claim, Datum, Leak, Point, Weak
+
+KINDS = ("key", "value")
+"""The kinds of data that may leak."""
+
+JUDGED = "judged "
+"""What variables of the judged session are called in rules about what leaks when it is past a point."""
+
+
+def weak_everywhere(system: System, claim: Claim, sort: str) -> tuple[Weak, ...]:
+    """Return what is weak in any session; ``sort`` is that of the pick, on which it must not depend.
+
+    Who can move signatures to other messages is taken to make them. Raises :class:`Unsupported` if that takes more than the
+    keys that everybody knows.
+    """
+    powers = [power for power in claim.powers if isinstance(power, Weak)]
+    for power in powers:
+        refuse_weak(system, power.form, power.when, sort)
+    forms = dict.fromkeys(power.form for power in powers)
+    if "hash" in forms:
+        forms["sign"] = None
+        for family in system.protocol.key_families().values():
+            if family.sort in ("SigningKey", "RsaKey") and not family.public:
+                raise Unsupported(
+                    f"a weak hash, where messages change their form and the public halves of `{family.name}` are secret,"
+                )
+    return tuple(Weak(form, None) for form in forms)
+
+
+class FormLeaks:
+    """What a claim says leaks, from the start or when the judged session is past a point."""
+
+    def __init__(
+        self, clauses: ClauseSet, pairs: Paired, claim: Claim, names: Sequence[str], others: tuple[str, ...]
+    ) -> None:  # fmt: skip
+        """``names`` are the judged session's, ``others`` the labels of all other sessions.
+
+        Raises :class:`Unsupported` for what is not covered.
+        """
+        self.clauses, self.pairs, self.claim, self.others = clauses, pairs, claim, others
+        self.machines: dict[str, RoleMachine] = {machine.role.name: machine for machine in clauses.machines}
+        self.machine = self.machines[pairs.role]
+        self.named = {v.name: (name,) for v, name in zip(self.machine.role.parameters, names, strict=True)}
+        self.leaks = [power for power in claim.powers if isinstance(power, Leak)]
+        if any(datum.kind not in KINDS for power in self.leaks for datum in power.data):
+            raise Unsupported("leaks of other things than keys and values, where messages change their form")
+        if any(power.after is not None and power.after.role != pairs.role for power in self.leaks):
+            raise Unsupported("leaks after a point of another role, where messages change their form")
+
+    def given(self, after: Point | None) -> Iterator[Given]:
+        """Yield what leaks from the start, or when the judged session is past a point."""
+        for power in self.leaks:
+            for datum in power.data if power.after == after else ():
+                if datum.kind == "key":
+                    family = self.clauses.families[datum.name]
+                    choices = [self.named.get(name, ()) for name in datum.arguments or ("",) * family.arity]
+                    yield from given_keys(self.clauses, family, choices, f"the key {datum}")
+                else:
+                    yield from self._values(power, datum)
+
+    def _values(self, power: Leak, datum: Datum) -> Iterator[Given]:
+        """Yield a value that sessions create; raise :class:`Unsupported` for values of which that does not say whose they are."""
+        found = [
+            (machine, v) for machine in self.clauses.machines for v in fresh_values(machine)
+            if v.name == datum.name and machine.protocol == (datum.owner or self.machine.protocol)
+        ]  # fmt: skip
+        if not found:
+            raise Unsupported(f"a leak of `{datum}`, which no session creates, where messages change their form")
+        for machine, variable in found:
+            if machine.role.name == self.machine.role.name:
+                labels = {"own": (STAR,), "other": self.others, "all": (STAR, *self.others)}[power.owner]
+            elif power.owner == "all" or datum.owner:
+                labels = self.others
+            else:
+                raise Unsupported(
+                    f"a leak of `{datum}` of some sessions of {machine.role.name}, where messages change their form"
+                )
+            yield from created(self.clauses, machine, [variable], labels)
+
+    def later(self, tests: Sequence[tuple[int, tuple[str, int] | None]]) -> tuple[Stretch, ...]:
+        """Return what leaks after points; ``tests`` are predicates of tests with the role and state that makes each.
+
+        Up to its point the judged session makes its steps and tests: it makes none of them again.
+        """
+        result = []
+        for point in dict.fromkeys(power.after for power in self.leaks if power.after is not None):
+            there = self._first_past(point)
+            rules = leak_rules(self.clauses, [one for given in self.given(point) for one in self._from(there, given)])
+            ways = [[state.index for state in self.machine.lineage(index)] for index in there]
+            over = dict.fromkeys(state for way in ways for state in way)
+            before = {state for way in ways for state in way[1:]}
+            made = (n for n, place in tests if place is not None and place[0] == self.pairs.role and place[1] in before)
+            steps = (self.clauses.state_of.get((self.pairs.role, state)) for state in over)
+            result.append(Stretch(rules, tuple(sorted(s for s in steps if s is not None)), tuple(made)))
+        return tuple(sorted(result, key=lambda stretch: len(stretch.over)))
+
+    def _from(self, states: Sequence[int], given: Given) -> Iterator[Given]:
+        here = Condition("among", session_variable(JUDGED), None, (STAR,))
+        for state in states:
+            body = (*given.body, state_literal(self.clauses, self.machine, state, JUDGED),
+                    session_literal(self.clauses, self.machine, JUDGED))  # fmt: skip
+            yield replace(given, body=body, conditions=(*given.conditions, here))
+
+    def _first_past(self, point: Point) -> list[int]:
+        """Return the states in which the judged session is first past a point, on both sides at once."""
+        past = [state for role, state in self.clauses.state_of if role == self.pairs.role and self._past(state, point)]
+        return [
+            state for state in past
+            if not any(one.index in past for one in self.machine.lineage(state) if one.index != state)
+        ]  # fmt: skip
+
+    def _past(self, state: int, point: Point) -> bool:
+        """Return whether the judged session is past a point, or raise :class:`Unsupported` if it is so on one side only."""
+        original = self.pairs.originals[self.pairs.role]
+        if state in self.pairs.others_only:
+            return False
+        ways = self.pairs.ways.get(state, (state, state))
+        if any(index >= len(original.states) for index in ways):
+            return False
+        there = {*original.at(point.kind, point.name)}
+        past = {any(one.index in there for one in original.lineage(index)) for index in ways}
+        if len(past) > 1:
+            raise Unsupported(f"leaks after `{point}`, which the two sides are past at different moments")
+        return past.pop()
