@@ -6,18 +6,21 @@ attacker who can do more sees all that one sees who can do less.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from modelcheck.engine.clauses import ClauseSet, Condition
 from modelcheck.engine.comparable import refuse_weak
 from modelcheck.engine.judged import STAR, Stretch, Unsupported
 from modelcheck.engine.leaks import Given, created, given_keys, leak_rules
 from modelcheck.engine.prover import System
+from modelcheck.engine.scene import Session, partners
 from modelcheck.engine.steps import session_literal, session_variable, state_literal
+from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import RoleMachine, fresh_values
 from modelcheck.machines.paired import Paired
 from modelcheck.protocol.model import Claim, Datum, Leak, Point, Weak
+from modelcheck.protocol.terms import Var
 
 KINDS = ("key", "value")
 """The kinds of data that may leak."""
@@ -46,17 +49,50 @@ def weak_everywhere(system: System, claim: Claim, sort: str) -> tuple[Weak, ...]
     return tuple(Weak(form, None) for form in forms)
 
 
+@dataclass(frozen=True, slots=True)
+class Partners:
+    """The sessions of a role from which the judged session gets its first value of that role."""
+
+    sessions: tuple[Session, ...]
+    first: Var
+    """That value; the judged session has it on both sides before it picks."""
+
+
+def partners_of(
+    held: Held, claim: Claim, pairs: Paired, names: Mapping[Var, str], honest: Sequence[str]
+) -> dict[str, Partners]:  # fmt: skip
+    """Return the judged session's partners by role, as far as a claim's leaks speak of them in particular.
+
+    Raises :class:`Unsupported` for those of whom it may have another one on either side.
+    """
+    machine = pairs.originals[pairs.role]
+    ends = [Stance(machine, s.index, s.views) for s in machine.states if not machine.children[s.index]]
+    found = {}
+    for role in dict.fromkeys(held.partner_roles(claim, machine)):
+        first = held.first_shared(machine, ends, held.machines[role])
+        if first is None:
+            continue
+        if not all(first in machine.states[state].bound for state in pairs.picking):
+            raise Unsupported(
+                f"leaks of a partner ({role}) that may be another one on either side, where messages change their form"
+            )
+        found[role] = Partners(partners(held.machines[role].role, names, honest), first)
+    return found
+
+
 class FormLeaks:
     """What a claim says leaks, from the start or when the judged session is past a point."""
 
     def __init__(
-        self, clauses: ClauseSet, pairs: Paired, claim: Claim, names: Sequence[str], others: tuple[str, ...]
+        self, clauses: ClauseSet, pairs: Paired, claim: Claim, names: Sequence[str], mine: tuple[str, ...],
+        others: tuple[str, ...],
     ) -> None:  # fmt: skip
-        """``names`` are the judged session's, ``others`` the labels of all other sessions.
+        """``names`` are the judged session's, ``mine`` the labels of it and its partners, ``others`` those of all other sessions.
 
         Raises :class:`Unsupported` for what is not covered.
         """
-        self.clauses, self.pairs, self.claim, self.others = clauses, pairs, claim, others
+        self.clauses, self.pairs = clauses, pairs
+        self.labels = {"own": mine, "other": others, "all": (*mine, *others)}
         self.machines: dict[str, RoleMachine] = {machine.role.name: machine for machine in clauses.machines}
         self.machine = self.machines[pairs.role]
         self.named = {v.name: (name,) for v, name in zip(self.machine.role.parameters, names, strict=True)}
@@ -78,7 +114,7 @@ class FormLeaks:
                     yield from self._values(power, datum)
 
     def _values(self, power: Leak, datum: Datum) -> Iterator[Given]:
-        """Yield a value that sessions create; raise :class:`Unsupported` for values of which that does not say whose they are."""
+        """Yield a value that sessions create; raise :class:`Unsupported` for one that is computed."""
         found = [
             (machine, v) for machine in self.clauses.machines for v in fresh_values(machine)
             if v.name == datum.name and machine.protocol == (datum.owner or self.machine.protocol)
@@ -86,14 +122,7 @@ class FormLeaks:
         if not found:
             raise Unsupported(f"a leak of `{datum}`, which no session creates, where messages change their form")
         for machine, variable in found:
-            if machine.role.name == self.machine.role.name:
-                labels = {"own": (STAR,), "other": self.others, "all": (STAR, *self.others)}[power.owner]
-            elif power.owner == "all" or datum.owner:
-                labels = self.others
-            else:
-                raise Unsupported(
-                    f"a leak of `{datum}` of some sessions of {machine.role.name}, where messages change their form"
-                )
+            labels = self.labels["all" if datum.owner else power.owner]
             yield from created(self.clauses, machine, [variable], labels)
 
     def later(self, tests: Sequence[tuple[int, tuple[str, int] | None]]) -> tuple[Stretch, ...]:

@@ -7,23 +7,25 @@ they are equivalent in the sense of :mod:`modelcheck.engine.equivalence`. What a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from modelcheck.engine.agreement import states_with
 from modelcheck.engine.attacker import build, close
 from modelcheck.engine.boxes import Budget
 from modelcheck.engine.clauses import SESSION, Literal, Origin, Predicate
-from modelcheck.engine.formleaks import FormLeaks, weak_everywhere
+from modelcheck.engine.formleaks import FormLeaks, partners_of, weak_everywhere
 from modelcheck.engine.formtests import Difference, FormTests
 from modelcheck.engine.judged import OTHER, STAR, Case, Forbids, Unsupported
 from modelcheck.engine.leaks import Given, created, given_keys, leak_rules
 from modelcheck.engine.observations import listed
 from modelcheck.engine.possession import untied
 from modelcheck.engine.prover import Proof, System
-from modelcheck.engine.scene import Scene, Session, summaries
+from modelcheck.engine.scene import Scene, Session, leaf_name, summaries
 from modelcheck.engine.solver import Solved, Solver
+from modelcheck.engine.spotlight import restriction
 from modelcheck.machines.branches import undecided
-from modelcheck.machines.held import Stance
+from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import Pick, RoleMachine, fresh_values
 from modelcheck.machines.paired import KINDS, Paired, Unpaired, paired
 from modelcheck.protocol.model import Claim, Dishonest, Observational, UncheckedPossession
@@ -88,10 +90,15 @@ class _Bench:
             raise Unsupported("a dishonest party that is not another one which the judged session names from the start")
         self.honest = (*(name for name in self.names.values() if name != DISHONEST), OTHER)
         star = Session(STAR, wanted.role, tuple(self.names.values()), True)
-        self.sessions = (*self._summaries(), star)
-        self.others = tuple(session.label for session in self.sessions if session is not star)
-        self.leaks = FormLeaks(self.clauses, self.pairs, claim, tuple(self.names.values()), self.others)
-        self.differences = tuple(dict.fromkeys(FormTests(self.clauses, self.pairs, self.others).differences()))
+        held = Held(system.protocol, machines)
+        self.partners = partners_of(held, claim, self.pairs, self.names, self.honest)
+        spotlights = (*self._both_ways(one for found in self.partners.values() for one in found.sessions), star)
+        summary = tuple(self._both_ways(summaries(self.clauses, self.honest)))
+        self.sessions = (*summary, *spotlights)
+        mine, others = (tuple(one.label for one in sessions) for sessions in (spotlights, summary))
+        self.leaks = FormLeaks(self.clauses, self.pairs, claim, tuple(self.names.values()), mine, others)
+        tests = FormTests(self.clauses, self.pairs, tuple(one.label for one in self.sessions if one is not star))
+        self.differences = tuple(dict.fromkeys(tests.differences()))
         self.tests = tuple(self._test(number, one) for number, one in enumerate(self.differences))
         close(self.clauses)
 
@@ -116,12 +123,12 @@ class _Bench:
             ((STAR, Stance(self.machine, 0, {})),), words=tuple(words for _, words in kept),
         )  # fmt: skip
 
-    def _summaries(self) -> Iterator[Session]:
-        """Yield the classes of other sessions: those that do the same in both systems, and those that part.
+    def _both_ways(self, sessions: Iterable[Session]) -> Iterator[Session]:
+        """Yield classes of other sessions: those that do the same in both systems, and those that part.
 
         Which of both a session is stays as it is, so what the ones create is never what the others created.
         """
-        for session in summaries(self.clauses, self.honest):
+        for session in sessions:
             yield session
             if self.pairs.parted(session.role):
                 yield replace(session, label=f"{PARTED}{session.label}")
@@ -137,6 +144,13 @@ class _Bench:
             sessions = sum(mask for kind, mask in zip(KINDS, (star, parted, alike), strict=True) if kind not in kinds)
             columns = self.clauses.predicates[predicate].columns
             forbids.add(predicate, (sessions, *(scene.full(sort) for sort in columns[1:])))
+        for role, found in self.partners.items():
+            kinds_of = (
+                f"{kind}others {role}({','.join(one.names)})" for kind in ("", PARTED) for one in found.sessions
+            )
+            leaves = [leaf_name(found.first, label) for label in kinds_of if label in scene.by_label]
+            for predicate in states_with(scene, self.machine.role.name, found.first):
+                forbids.add(predicate, restriction(scene, predicate, {found.first: leaves}, [STAR]))
         return forbids.result()
 
     def ends(self, solved: Solved) -> bool:

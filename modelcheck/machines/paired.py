@@ -105,6 +105,8 @@ class Paired:
     """The states of the judged role in which only the judged session can be."""
     others_only: set[int] = field(default_factory=set)
     """The states of the judged role in which it cannot be."""
+    picking: list[int] = field(default_factory=list)
+    """The states from which the judged session picks."""
     ways: dict[int, tuple[int, int]] = field(default_factory=dict)
     """For each state in which the judged session has parted, how far it has got on either side."""
     _joined: set[tuple[str, int, int, int]] = field(default_factory=set)
@@ -150,6 +152,7 @@ class Paired:
                 case _:
                     values.append({})
         before = machine.states[left].parent
+        self.picking.append(before)
         self._go(before, Side(left, values[0]), Side(right, values[1]), self.role, judged=True)
 
     def wait(self) -> None:
