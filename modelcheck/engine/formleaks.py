@@ -1,6 +1,6 @@
 """What leaks, and what is weak, where messages change their form from one system to another.
 
-A key or value that leaks is the same in both systems. What is weak in some sessions only is taken to be weak in all, for an
+A value that leaks has to be the same in both systems. What is weak in some sessions only is taken to be weak in all, for an
 attacker who can do more sees all that one sees who can do less.
 """
 
@@ -12,18 +12,17 @@ from dataclasses import dataclass, replace
 from modelcheck.engine.clauses import ClauseSet, Condition
 from modelcheck.engine.comparable import refuse_weak
 from modelcheck.engine.judged import STAR, Stretch, Unsupported
-from modelcheck.engine.leaks import Given, created, given_keys, leak_rules
+from modelcheck.engine.leaks import PREFIX, Given, given_keys, leak_rules, taken_apart, terms_of
 from modelcheck.engine.prover import System
 from modelcheck.engine.scene import Session, partners
 from modelcheck.engine.steps import session_literal, session_variable, state_literal
 from modelcheck.machines.held import Held, Stance
-from modelcheck.machines.machine import RoleMachine, fresh_values
+from modelcheck.machines.machine import RoleMachine
 from modelcheck.machines.paired import Paired
+from modelcheck.protocol.biterms import differs, two
 from modelcheck.protocol.model import Claim, Datum, Leak, Point, Weak
-from modelcheck.protocol.terms import Var
-
-KINDS = ("key", "value")
-"""The kinds of data that may leak."""
+from modelcheck.protocol.terms import Term, Var, renamed
+from modelcheck.protocol.terms import replace as put
 
 JUDGED = "judged "
 """What variables of the judged session are called in rules about what leaks when it is past a point."""
@@ -84,46 +83,82 @@ class FormLeaks:
     """What a claim says leaks, from the start or when the judged session is past a point."""
 
     def __init__(
-        self, clauses: ClauseSet, pairs: Paired, claim: Claim, names: Sequence[str], mine: tuple[str, ...],
+        self, clauses: ClauseSet, held: Held, pairs: Paired, claim: Claim, names: Sequence[str], mine: tuple[str, ...],
         others: tuple[str, ...],
     ) -> None:  # fmt: skip
         """``names`` are the judged session's, ``mine`` the labels of it and its partners, ``others`` those of all other sessions.
 
         Raises :class:`Unsupported` for what is not covered.
         """
-        self.clauses, self.pairs = clauses, pairs
+        self.clauses, self.held, self.pairs = clauses, held, pairs
         self.labels = {"own": mine, "other": others, "all": (*mine, *others)}
         self.machines: dict[str, RoleMachine] = {machine.role.name: machine for machine in clauses.machines}
         self.machine = self.machines[pairs.role]
         self.named = {v.name: (name,) for v, name in zip(self.machine.role.parameters, names, strict=True)}
         self.leaks = [power for power in claim.powers if isinstance(power, Leak)]
-        if any(datum.kind not in KINDS for power in self.leaks for datum in power.data):
-            raise Unsupported("leaks of other things than keys and values, where messages change their form")
         if any(power.after is not None and power.after.role != pairs.role for power in self.leaks):
             raise Unsupported("leaks after a point of another role, where messages change their form")
 
     def given(self, after: Point | None) -> Iterator[Given]:
         """Yield what leaks from the start, or when the judged session is past a point."""
+        there = () if after is None else self._first_past(after)
         for power in self.leaks:
             for datum in power.data if power.after == after else ():
-                if datum.kind == "key":
-                    family = self.clauses.families[datum.name]
-                    choices = [self.named.get(name, ()) for name in datum.arguments or ("",) * family.arity]
-                    yield from given_keys(self.clauses, family, choices, f"the key {datum}")
-                else:
-                    yield from self._values(power, datum)
+                for given in self._keys(datum) if datum.kind == "key" else self._values(power, datum):
+                    yield from [given] if after is None else self._from(there, given)
+
+    def seen(self) -> Iterator[tuple[Given, tuple[Term, ...]]]:
+        """Yield all that leaks of sessions, sooner or later, and what can be taken out of it with which keys."""
+        for after in dict.fromkeys(power.after for power in self.leaks):
+            for given in self.given(after):
+                if given.body:
+                    yield from taken_apart(self.clauses, given)
+
+    def _keys(self, datum: Datum) -> Iterator[Given]:
+        family = self.clauses.families[datum.name]
+        choices = [self.named.get(name, ()) for name in datum.arguments or ("",) * family.arity]
+        yield from given_keys(self.clauses, family, choices, f"the key {datum}")
 
     def _values(self, power: Leak, datum: Datum) -> Iterator[Given]:
-        """Yield a value that sessions create; raise :class:`Unsupported` for one that is computed."""
+        """Yield a value of the sessions that a leak speaks of, in each state in which one first has it."""
+        here = Condition("among", session_variable(PREFIX), None, self.labels["all" if datum.owner else power.owner])
+        for role, original in self.held.machines.items():
+            machine = self.machines[role]
+            if not self.held.concerns(datum, machine.protocol, self.machine.protocol):
+                continue
+            session = session_literal(self.clauses, machine, PREFIX)
+            for state, term in self._places(original, datum):
+                if state is not None and (role, state) not in self.clauses.state_of:
+                    continue
+                body = () if state is None else (state_literal(self.clauses, machine, state, PREFIX),)
+                yield Given(renamed(term, PREFIX), (*body, session), (here,), f"{datum} of {role}")
+
+    def _places(self, original: RoleMachine, datum: Datum) -> Iterator[tuple[int | None, Term]]:
+        """Yield where a role first has a value, None if from the start, and what it is there.
+
+        Raises :class:`Unsupported` if that is not one thing on both sides.
+        """
         found = [
-            (machine, v) for machine in self.clauses.machines for v in fresh_values(machine)
-            if v.name == datum.name and machine.protocol == (datum.owner or self.machine.protocol)
-        ]  # fmt: skip
-        if not found:
-            raise Unsupported(f"a leak of `{datum}`, which no session creates, where messages change their form")
-        for machine, variable in found:
-            labels = self.labels["all" if datum.owner else power.owner]
-            yield from created(self.clauses, machine, [variable], labels)
+            (None if stance is None else stance.state, term) for stance, term in terms_of(self.held, original, datum)
+        ]
+        yield from found
+        role = original.role.name
+        machine = self.machines[role]
+        pairs = {state: sides for (name, state), sides in self.pairs.ways.items() if name == role}
+        had: set[int] = {state for state, _ in found if state is not None}
+        for state, sides in sorted(pairs.items()) if had else ():
+            if any(one.index in had for one in machine.lineage(state)):
+                continue
+            both = [
+                [put(term, side.values) for at, term in found if any(one.index == at for one in original.lineage(side.state))]
+                for side in sides
+            ]  # fmt: skip
+            if not both[0] and not both[1]:
+                continue
+            if not both[0] or not both[1] or differs(two(both[0][0], both[1][0])):
+                raise Unsupported(f"a leak of `{datum}`, which is not the same on both sides")
+            had.add(state)
+            yield state, both[0][0]
 
     def later(self, tests: Sequence[tuple[int, tuple[str, int] | None]]) -> tuple[Stretch, ...]:
         """Return what leaks after points; ``tests`` are predicates of tests with the role and state that makes each.
@@ -133,7 +168,7 @@ class FormLeaks:
         result = []
         for point in dict.fromkeys(power.after for power in self.leaks if power.after is not None):
             there = self._first_past(point)
-            rules = leak_rules(self.clauses, [one for given in self.given(point) for one in self._from(there, given)])
+            rules = leak_rules(self.clauses, self.given(point))
             ways = [[state.index for state in self.machine.lineage(index)] for index in there]
             over = dict.fromkeys(state for way in ways for state in way)
             before = {state for way in ways for state in way[1:]}
@@ -162,7 +197,8 @@ class FormLeaks:
         original = self.pairs.originals[self.pairs.role]
         if state in self.pairs.others_only:
             return False
-        ways = self.pairs.ways.get(state, (state, state))
+        sides = self.pairs.ways.get((self.pairs.role, state))
+        ways = (state, state) if sides is None else tuple(side.state for side in sides)
         if any(index >= len(original.states) for index in ways):
             return False
         there = {*original.at(point.kind, point.name)}

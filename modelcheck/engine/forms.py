@@ -96,9 +96,9 @@ class _Bench:
         summary = tuple(self._both_ways(summaries(self.clauses, self.honest)))
         self.sessions = (*summary, *spotlights)
         mine, others = (tuple(one.label for one in sessions) for sessions in (spotlights, summary))
-        self.leaks = FormLeaks(self.clauses, self.pairs, claim, tuple(self.names.values()), mine, others)
+        self.leaks = FormLeaks(self.clauses, held, self.pairs, claim, tuple(self.names.values()), mine, others)
         tests = FormTests(self.clauses, self.pairs, tuple(one.label for one in self.sessions if one is not star))
-        self.differences = tuple(dict.fromkeys(tests.differences()))
+        self.differences = tuple(dict.fromkeys((*tests.differences(), *tests.of_leaks(self.leaks.seen()))))
         self.tests = tuple(self._test(number, one) for number, one in enumerate(self.differences))
         close(self.clauses)
 

@@ -8,11 +8,12 @@ branch on the other side; that is no difference as long as it has read the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Exposure, Literal
+from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Literal
 from modelcheck.engine.judged import STAR
+from modelcheck.engine.leaks import Given
 from modelcheck.engine.observations import brief, checked_parts, listed, told_apart
 from modelcheck.engine.steps import arrival, session_literal, session_variable, state_literal
 from modelcheck.engine.supplies import SENT, Supplier, Supply, owner, sent, unless_equal
@@ -54,17 +55,24 @@ class FormTests:
             yield Difference(parting.words, body, ())
         for exposure in list(self.clauses.exposures):
             if exposure.kind == ATTACKER:
-                yield from self._looked_at(exposure)
+                had = sent(self.clauses, exposure, {})
+                role = owner(self.clauses, exposure).role.name
+                found = Difference(f"from {role}", had.body, had.conditions)
+                yield from self._looked_at(halves(renamed(exposure.term, SENT)), found)
         for one in self.pairs.waiting:
             yield from self._received(one)
 
+    def of_leaks(self, leaks: Iterable[tuple[Given, tuple[Term, ...]]]) -> Iterator[Difference]:
+        """Yield what is seen on one side only in things that leak, with the keys that it takes to have them."""
+        for given, needs in leaks:
+            had = (literal for need in needs for literal in self.clauses.knows(need))
+            found = Difference("that leaks", (*given.body, *had), given.conditions)
+            yield from self._looked_at((given.term, given.term), found)
+
     # ------------------------------------------------------------------------------------ the attacker
 
-    def _looked_at(self, exposure: Exposure) -> Iterator[Difference]:
+    def _looked_at(self, both: tuple[Term, Term], found: Difference) -> Iterator[Difference]:
         """Yield what the attacker sees in something: it equals something else, or can be taken apart, on one side only."""
-        had = sent(self.clauses, exposure, {})
-        found = Difference(f"from {owner(self.clauses, exposure).role.name}", had.body, had.conditions)
-        both = halves(renamed(exposure.term, SENT))
         for supplier in self.suppliers:
             side = supplier.side
             mine, other = both[side], both[1 - side]

@@ -107,8 +107,8 @@ class Paired:
     """The states of the judged role in which it cannot be."""
     picking: list[int] = field(default_factory=list)
     """The states from which the judged session picks."""
-    ways: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """For each state in which the judged session has parted, how far it has got on either side."""
+    ways: dict[tuple[str, int], tuple[Side, Side]] = field(default_factory=dict)
+    """For each state of a session that has parted, where it has got to on either side."""
     _joined: set[tuple[str, int, int, int]] = field(default_factory=set)
     _sent: set[Term] = field(default_factory=set)
     """The parts of two forms of what is sent."""
@@ -265,8 +265,7 @@ class Paired:
         for variable in dict.fromkeys((*made, *more)):
             if variable not in self.states[role][at].bound:
                 at = self._add(role, at, Create(variable), judged=judged)
-        if judged:
-            self.ways[at] = (left.state, right.state)
+        self.ways[role, at] = (left, right)
         ours, theirs = (self._ways(machine, side) for side in (left, right))
         kinds = {type(machine.states[index].step) for index in (*ours, *theirs)}
         if kinds <= {Receive}:

@@ -208,7 +208,7 @@ class Comparison:
                             found |= {
                                 (dict(left.values)[v], dict(right.values)[v])
                                 for v, _ in left.values
-                                if v.name == datum.name
+                                if v.name == datum.name and v in dict(right.values)
                             }
         return frozenset(found)
 
