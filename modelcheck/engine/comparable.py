@@ -48,6 +48,12 @@ def picked_alike(system: System, wanted: Observational) -> Var | None:
     return subjects.pop()
 
 
+def subject_sort(system: System, wanted: Observational) -> str:
+    """Return the sort of what differs, "" if nothing has its name."""
+    found = (path.values.get(wanted.subject.name) for path in system.protocol.paths)
+    return next((sort_of(value) or "" for value in found if value is not None), "")
+
+
 def dishonest_names(claim: Claim, role: Role, subject: str) -> frozenset[str]:
     """Return the names of a claim's dishonest parties.
 

@@ -14,6 +14,7 @@ from modelcheck.engine.agreement import states_with
 from modelcheck.engine.attacker import build, close
 from modelcheck.engine.boxes import Budget
 from modelcheck.engine.clauses import SESSION, Literal, Origin, Predicate
+from modelcheck.engine.comparable import subject_sort
 from modelcheck.engine.formleaks import FormLeaks, partners_of, weak_everywhere
 from modelcheck.engine.formtests import Difference, FormTests
 from modelcheck.engine.judged import OTHER, STAR, Case, Forbids, Unsupported
@@ -82,7 +83,7 @@ class _Bench:
         self.claim, self.machine = claim, machine
         self.clauses = build(
             self.pairs.machines, system.protocol.key_families(), system.protocol.finite_sorts(),
-            weak_everywhere(system, claim, _sort(system, wanted)), paired=True, certified=certified,
+            weak_everywhere(system, claim, subject_sort(system, wanted)), paired=True, certified=certified,
         )  # fmt: skip
         dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
         self.names = {v: DISHONEST if v.name in dishonest else f"the {v.name}" for v in machine.role.parameters}
@@ -197,7 +198,7 @@ def _picks(system: System, machine: RoleMachine, wanted: Observational) -> Itera
 
     Raises :class:`Unsupported` if it is not plain which pick is the subject.
     """
-    sort = _sort(system, wanted)
+    sort = subject_sort(system, wanted)
     picks = [s for s in machine.states if isinstance(s.step, Pick) and sort_of(s.step.value) == sort]
     if not picks:
         raise Unsupported(
@@ -213,12 +214,6 @@ def _picks(system: System, machine: RoleMachine, wanted: Observational) -> Itera
                 and _takes(right.step, wanted.sides[1])
             ):
                 yield left.index, right.index
-
-
-def _sort(system: System, wanted: Observational) -> str:
-    """Return the sort of the pick, "" if nothing has its name."""
-    found = (path.values.get(wanted.subject.name) for path in system.protocol.paths)
-    return next((sort_of(value) or "" for value in found if value is not None), "")
 
 
 def _takes(step: object, value: str) -> bool:
