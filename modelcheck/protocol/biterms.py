@@ -6,9 +6,9 @@ In normal form a pair stands as deep inside as it can, and what is in it holds n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import lru_cache
 
-from modelcheck.protocol.terms import DH, App, Term, Var, rebuild, substitute, subterms
+from modelcheck.protocol.terms import DH, App, Term, rebuild, subterms
 from modelcheck.protocol.theory import product
 
 TWO = "two"
@@ -52,6 +52,8 @@ def _shared_secret(left: App, right: App) -> Term:
 
 def half(term: Term, side: int) -> Term:
     """Return what a term is in one of the two systems."""
+    if not differs(term):
+        return term
     done: dict[Term, Term] = {}
 
     def go(part: Term) -> Term:
@@ -72,14 +74,10 @@ def halves(term: Term) -> tuple[Term, Term]:
     return half(term, LEFT), half(term, RIGHT)
 
 
+@lru_cache(maxsize=1 << 16)
 def differs(term: Term) -> bool:
     """Return whether a term has another form in the right system than in the left."""
     return any(isinstance(part, App) and part.function == TWO for part in subterms(term))
-
-
-def put(term: Term, values: Mapping[Var, Term]) -> Term:
-    """Return a term with its variables replaced as :func:`substitute` does, in normal form."""
-    return settled(substitute(term, values))
 
 
 def settled(term: Term) -> Term:
