@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from modelcheck.engine.attacker import writing
 from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Literal
 from modelcheck.engine.judged import STAR
 from modelcheck.engine.leaks import Given
@@ -136,12 +137,17 @@ class FormTests:
             known = {*bound, *cut.variables}
             if step.channel == "public":
                 yield from _when(found, supplier.apart(cut, theirs, known))
-            elif not one.alike:
-                part, place = arrival(self.clauses, machine, cut, step.channel, step.sender)
-                arrived = Supply({}, tuple(self.clauses.knows(part, place)))
-                for supply in unless_equal(arrived, cut, theirs, known):
-                    more = (*found.conditions, *supply.conditions)
-                    yield replace(found, body=(*found.body, *supply.body), conditions=more)
+                continue
+            envelope, place = arrival(self.clauses, machine, cut, step.channel, step.sender)
+            assert isinstance(envelope, App)
+            written = writing(self.clauses, place, envelope)
+            if written is not None:
+                more = replace(found, conditions=(*found.conditions, *written))
+                yield from _when(more, supplier.apart(cut, theirs, known))
+            arrived = Supply({}, tuple(self.clauses.knows(envelope, place)))
+            for supply in () if one.alike else unless_equal(arrived, cut, theirs, known):
+                conditions = (*found.conditions, *supply.conditions)
+                yield replace(found, body=(*found.body, *supply.body), conditions=conditions)
 
 
 def _when(found: Difference, supplied: tuple[Literal, ...] | None) -> Iterator[Difference]:

@@ -178,8 +178,12 @@ class Paired:
     def branches(self, one: Waiting) -> Iterator[tuple[int, int]]:
         """Yield the pairs of branches that a waiting session may take, one on either side."""
         machine = self.originals[one.role]
-        for left in machine.children[one.left.state]:
-            for right in machine.children[one.right.state]:
+        ours, theirs = (
+            [index for index in machine.children[side.state] if isinstance(machine.states[index].step, Receive)]
+            for side in (one.left, one.right)
+        )
+        for left in ours:
+            for right in theirs:
                 if not (one.alike and left == right):
                     yield left, right
 
@@ -281,6 +285,8 @@ class Paired:
             self._send(at, (left, right), pairs[0], role, judged=judged)
         elif Send in kinds and (not ours or not theirs or kinds <= {Send, Receive}):
             self._parts(at, role, f"{role} answers on one side only", judged=judged)
+        elif Receive in kinds:
+            raise Unpaired(f"a session of {role} that may wait for a message or go on by itself")
         else:
             self._decide(at, (left, right), pairs, role, judged=judged)
 
