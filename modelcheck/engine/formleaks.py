@@ -128,8 +128,6 @@ class FormLeaks:
                 continue
             session = session_literal(self.clauses, machine, PREFIX)
             for state, term in self._places(original, datum):
-                if state is not None and (role, state) not in self.clauses.state_of:
-                    continue
                 body = () if state is None else (state_literal(self.clauses, machine, state, PREFIX),)
                 yield Given(renamed(term, PREFIX), (*body, session), (here,), f"{datum} of {role}")
 
@@ -144,7 +142,10 @@ class FormLeaks:
         yield from found
         role = original.role.name
         machine = self.machines[role]
-        pairs = {state: sides for (name, state), sides in self.pairs.ways.items() if name == role}
+        cuts = self.clauses.state_of
+        pairs = {
+            state: sides for (name, state), sides in self.pairs.ways.items() if name == role and (name, state) in cuts
+        }
         had: set[int] = {state for state, _ in found if state is not None}
         for state, sides in sorted(pairs.items()) if had else ():
             if any(one.index in had for one in machine.lineage(state)):

@@ -99,8 +99,8 @@ class _Bench:
         mine, others = (tuple(one.label for one in sessions) for sessions in (spotlights, summary))
         self.leaks = FormLeaks(self.clauses, held, self.pairs, claim, tuple(self.names.values()), mine, others)
         tests = FormTests(self.clauses, self.pairs, tuple(one.label for one in self.sessions if one is not star))
-        self.differences = tuple(dict.fromkeys((*tests.differences(), *tests.of_leaks(self.leaks.seen()))))
-        self.tests = tuple(self._test(number, one) for number, one in enumerate(self.differences))
+        found = dict.fromkeys((*tests.differences(), *tests.of_leaks(self.leaks.seen())))
+        self.tests = {self._test(number, one): one for number, one in enumerate(found)}
         close(self.clauses)
 
     def _test(self, number: int, found: Difference) -> int:
@@ -112,12 +112,9 @@ class _Bench:
     def case(self, given: tuple[Given, ...] = ()) -> Case:
         """Return the case that nothing is seen on one side only, if more leaks than the claim says."""
         leaked = leak_rules(self.clauses, [*self.leaks.given(None), *given])
-        later = self.leaks.later([(test, one.place) for test, one in zip(self.tests, self.differences, strict=True)])
+        later = self.leaks.later([(test, one.place) for test, one in self.tests.items()])
         scene = Scene(self.clauses, self.honest, frozenset({OTHER}), self.sessions, (), leaked)
-        goals = [
-            (scene.goal((Literal(test, ()),)), one.words)
-            for test, one in zip(self.tests, self.differences, strict=True)
-        ]
+        goals = [(scene.goal((Literal(test, ()),)), one.words) for test, one in self.tests.items()]
         kept = [(goal, words) for goal, words in goals if goal is not None]
         return Case(
             self.machine.role.name, scene, tuple(goal for goal, _ in kept), self._forbidden(scene), later,
