@@ -74,20 +74,20 @@ def refuse(system: System, claim: Claim, sort: str) -> None:
     for power in claim.powers:
         match power:
             case Weak(form, when):
-                refuse_weak(system, form, when, sort)
+                _refuse_weak(system, form, when, sort)
             case Leak() | Dishonest() | UncheckedPossession():
                 pass
     for family in system.protocol.key_families().values():
         if sort == NAME and family.sort in ("OprfKey", "Blind") and family.arity:
-            raise Unsupported(f"keys of sort {family.sort} that names select, where names differ from side to side")
+            raise Unsupported(f"keys of sort {family.sort} that names select, where two systems are compared")
     refuse_readings(system)
     for machine in system.machines:
         for state in machine.states:
             match state.step:
                 case Keep() | Recall():
-                    raise Unsupported("values that roles keep for later sessions, where names differ from side to side")
+                    raise Unsupported("values that roles keep for later sessions, where two systems are compared")
                 case Receive(pattern=term) | Send(term=term) if _has_oprf(term):
-                    raise Unsupported("oblivious evaluations where names differ from side to side")
+                    raise Unsupported("oblivious evaluations where two systems are compared")
                 case _:
                     pass
 
@@ -122,7 +122,7 @@ def _repeats(machine: RoleMachine, state: State, step: Receive) -> bool:
     return any(message in known for _, message in messages_in(step.pattern))
 
 
-def refuse_weak(system: System, form: str, when: Fact | None, sort: str) -> None:
+def _refuse_weak(system: System, form: str, when: Fact | None, sort: str) -> None:
     """Raise :class:`Unsupported` for a primitive that is not weak in the same sessions, and in the same way, on both sides.
 
     What opens without a key opens on both sides, for terms have the same shape there; a secret that is computed from a

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from modelcheck.engine.clauses import ClauseSet, Condition
-from modelcheck.engine.comparable import refuse_weak
 from modelcheck.engine.judged import STAR, Stretch, Unsupported
 from modelcheck.engine.leaks import PREFIX, Given, given_keys, leak_rules, taken_apart, terms_of
 from modelcheck.engine.prover import System
@@ -28,16 +27,13 @@ JUDGED = "judged "
 """What variables of the judged session are called in rules about what leaks when it is past a point."""
 
 
-def weak_everywhere(system: System, claim: Claim, sort: str) -> tuple[Weak, ...]:
-    """Return what is weak in any session; ``sort`` is that of the pick, on which it must not depend.
+def weak_everywhere(system: System, claim: Claim) -> tuple[Weak, ...]:
+    """Return what is weak in any session, as weak in all.
 
     Who can move signatures to other messages is taken to make them. Raises :class:`Unsupported` if that takes more than the
     keys that everybody knows.
     """
-    powers = [power for power in claim.powers if isinstance(power, Weak)]
-    for power in powers:
-        refuse_weak(system, power.form, power.when, sort)
-    forms = dict.fromkeys(power.form for power in powers)
+    forms = dict.fromkeys(power.form for power in claim.powers if isinstance(power, Weak))
     if "hash" in forms:
         forms["sign"] = None
         for family in system.protocol.key_families().values():

@@ -14,7 +14,7 @@ from modelcheck.engine.agreement import states_with
 from modelcheck.engine.attacker import build, close
 from modelcheck.engine.boxes import Budget
 from modelcheck.engine.clauses import SESSION, Literal, Origin, Predicate
-from modelcheck.engine.comparable import subject_sort
+from modelcheck.engine.comparable import refuse, subject_sort
 from modelcheck.engine.formleaks import FormLeaks, partners_of, weak_everywhere
 from modelcheck.engine.formtests import Difference, FormTests
 from modelcheck.engine.judged import OTHER, STAR, Case, Forbids, Unsupported
@@ -67,8 +67,7 @@ class _Bench:
     """Everything that is the same for the cases of one claim."""
 
     def __init__(self, system: System, claim: Claim, wanted: Observational) -> None:
-        if claim.premise is not None:
-            raise Unsupported("a premise of a claim of indistinguishability")
+        refuse(system, claim, subject_sort(system, wanted))
         machines, certified = _certified(system, claim)
         machine = next(m for m in machines if m.role.name == wanted.role)
         for one in machines:
@@ -83,7 +82,7 @@ class _Bench:
         self.claim, self.machine = claim, machine
         self.clauses = build(
             self.pairs.machines, system.protocol.key_families(), system.protocol.finite_sorts(),
-            weak_everywhere(system, claim, subject_sort(system, wanted)), paired=True, certified=certified,
+            weak_everywhere(system, claim), paired=True, certified=certified,
         )  # fmt: skip
         dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
         self.names = {v: DISHONEST if v.name in dishonest else f"the {v.name}" for v in machine.role.parameters}
