@@ -56,22 +56,24 @@ class Partners:
 def partners_of(
     held: Held, claim: Claim, pairs: Paired, names: Mapping[Var, str], honest: Sequence[str]
 ) -> dict[str, Partners]:  # fmt: skip
-    """Return the judged session's partners by role, as far as a claim's leaks speak of them in particular.
+    """Return the judged session's partners by role.
 
-    Raises :class:`Unsupported` for those of whom it may have another one on either side.
+    Raises :class:`Unsupported` if it may have another one on either side, and the claim's leaks speak of it.
     """
     machine = pairs.originals[pairs.role]
     ends = [Stance(machine, s.index, s.views) for s in machine.states if not machine.children[s.index]]
+    lost = {*held.partner_roles(claim, machine)}
     found = {}
-    for role in dict.fromkeys(held.partner_roles(claim, machine)):
-        first = held.first_shared(machine, ends, held.machines[role])
+    for role, other in held.machines.items():
+        first = held.first_shared(machine, ends, other) if other.protocol == machine.protocol else None
         if first is None:
             continue
-        if not all(first in machine.states[state].bound for state in pairs.picking):
+        if all(first in machine.states[state].bound for state in pairs.picking):
+            found[role] = Partners(partners(other.role, names, honest), first)
+        elif role in lost:
             raise Unsupported(
                 f"leaks of a partner ({role}) that may be another one on either side, where messages change their form"
             )
-        found[role] = Partners(partners(held.machines[role].role, names, honest), first)
     return found
 
 

@@ -23,7 +23,7 @@ from modelcheck.engine.observations import listed
 from modelcheck.engine.possession import untied
 from modelcheck.engine.prover import Proof, System
 from modelcheck.engine.scene import Scene, Session, leaf_name, summaries
-from modelcheck.engine.solver import Solved, Solver
+from modelcheck.engine.solver import Derived, Solved, Solver
 from modelcheck.engine.spotlight import restriction
 from modelcheck.machines.branches import undecided
 from modelcheck.machines.held import Held, Stance
@@ -32,7 +32,7 @@ from modelcheck.machines.paired import KINDS, Paired, Unpaired, paired
 from modelcheck.protocol.model import Claim, Dishonest, Observational, UncheckedPossession
 from modelcheck.protocol.terms import Const, Var, sort_of
 from modelcheck.protocol.theory import DISHONEST
-from modelcheck.verdict import PossibleDifference, Vacuous
+from modelcheck.verdict import Vacuous
 
 PARTED = "parted "
 """What the labels of sessions begin with that go different ways in both systems."""
@@ -40,8 +40,8 @@ PARTED = "parted "
 
 def decide_forms(
     system: System, claim: Claim, wanted: Observational, budget: Budget, *, vacuity: bool
-) -> Proof | PossibleDifference | Vacuous:  # fmt: skip
-    """Return a proof that an attacker who sends does not see the pick, what it may see, or why the claim is empty.
+) -> Proof | Derived | Vacuous:  # fmt: skip
+    """Return a proof that an attacker who sends does not see the pick, a case of what it may see, or why the claim is empty.
 
     Raises BudgetExceeded, or :class:`Unsupported` if the two ways do not go side by side.
     """
@@ -51,8 +51,7 @@ def decide_forms(
     if solved.goal is not None:
         solved = solver.solve(bench.case(), exact=True)
     if solved.goal is not None:
-        words = solved.case.words[solved.goal]
-        return PossibleDifference((), f"so the two sides of `{wanted.subject}` may look different: {words}")
+        return Derived(solved)
     if not vacuity:
         return Proof((solved,))
     if not bench.ends(solved):

@@ -79,12 +79,44 @@ def protocol(seed: int, power: str = "") -> str:
     return "".join(lines).replace("kdf(n, 1)", 'kdf(n, "1")').replace("kdf(n, 2)", 'kdf(n, "2")')
 
 
+def exchange(seed: int, power: str = "") -> str:
+    """After an exchange of shares, signed or not, Alice says one thing or another under the shared secret, or beside it."""
+    random = Random(seed)
+    answer = random.choice([
+        "g^y, sign(sig(b), g^x, g^y)", "g^y, encrypt(kdf(g^(x*y)), sign(sig(b), g^x, g^y))", "g^y, sign(sig(b), g^y)", "g^y",
+    ])  # fmt: skip
+    key = random.choice(["kdf(g^(x*y))", "kdf(g^(x*y), 1)", "kdf(g^(x*y), n)"])
+    sealed = [
+        f"encrypt({key}, m)", f"encrypt({key}, a, sign(sig(a), g^y))", f'encrypt({key}, "yes", m)', f"encrypt({key}, hash(m))",
+        f"encrypt({key}, encrypt(kdf(m), m))", f"encrypt({key}, g^x)", f"encrypt({key}, sign(sig(a), g^x, g^y), m)",
+    ]  # fmt: skip
+    clear = ["hash(g^(x*y))", "pk_encrypt(pk(dec(b)), m)", "m", "sign(sig(a), g^y)"]
+    replies = ["", f"encrypt({key}, k)", f"encrypt({key}, k, b)", "hash(g^(x*y), k)", "k"]
+    both = random.choice(replies)
+    apart = random.random() < 0.5
+    lines = [HEAD.format(seed=seed).replace("  Alice picks v: Vote\n", "").replace("o: Opaque, ", "")]
+    lines.append(f"  Alice -> Bob: M0 {{ n, g^x }}\n  Bob creates y: Exponent, k: Nonce\n  Bob -> Alice: M1 {{ {answer} }}\n")
+    lines.append("  Alice picks v: Vote\n")
+    for word in ("alt when v = yes", "else"):
+        said = random.choice(sealed if random.random() < 0.8 else clear)
+        reply = random.choice(replies) if apart else both
+        lines.append(f"  {word}\n    Alice -> Bob: M2 {{ {said} }}\n")
+        lines.append(f"    Bob -> Alice: M3 {{ {reply} }}\n" if reply else "")
+    lines.append("  end\n  Alice accepts\n  Bob accepts\nclaims\n")
+    despite = power or random.choice(["", "", "leak of sig after Alice accepts", "leak of dec", "leak of sig(a)"])
+    lines.append(f"  c: v indistinguishable among {{ yes, no }} at Alice{' despite ' if despite else ''}{despite}\n")
+    return "".join(lines).replace("g^(x*y), 1)", 'g^(x*y), "1")')
+
+
 def claim_of(seed: int, power: str = "") -> ClaimTask | None:
     """The claim of a random protocol whose sides differ in form.
 
     None if its roles cannot do what it says, or cannot tell which of two branches a message is for.
     """
-    task = only_claim(protocol(seed, power))
+    return _plain(only_claim(protocol(seed, power)))
+
+
+def _plain(task: ClaimTask | None) -> ClaimTask | None:
     if task is None:
         return None
     system = task.library.system(task.owner)
