@@ -95,7 +95,9 @@ def exchange(seed: int, power: str = "") -> str:
     both = random.choice(replies)
     apart = random.random() < 0.5
     lines = [HEAD.format(seed=seed).replace("  Alice picks v: Vote\n", "").replace("o: Opaque, ", "")]
-    lines.append(f"  Alice -> Bob: M0 {{ n, g^x }}\n  Bob creates y: Exponent, k: Nonce\n  Bob -> Alice: M1 {{ {answer} }}\n")
+    lines.append(
+        f"  Alice -> Bob: M0 {{ n, g^x }}\n  Bob creates y: Exponent, k: Nonce\n  Bob -> Alice: M1 {{ {answer} }}\n"
+    )
     lines.append("  Alice picks v: Vote\n")
     for word in ("alt when v = yes", "else"):
         said = random.choice(sealed if random.random() < 0.8 else clear)
