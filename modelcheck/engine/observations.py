@@ -188,13 +188,17 @@ def role_tests(clauses: ClauseSet, block: Block) -> Iterator[Test]:
 def _block_tests(clauses: ClauseSet, block: Block, tied: dict[Var, Term]) -> Iterator[Test]:
     """Yield the tests of a block where the keys ``tied`` are those of the names on certificates, as of honest names.
 
-    For other keys a dishonest name has some certificate, the same on both sides, before the role looks at anything.
+    For other keys a dishonest name has some certificate, the same on both sides.
     """
     machine = block.machine
-    bound = {*machine.states[block.start].bound, *fixed_values(machine), *clauses.certified_keys}
+    bound = {*machine.states[block.start].bound, *fixed_values(machine)}
     start = [state_literal(clauses, machine, block.start)] if block.start else []
     loose = [one for one in certificates(clauses, block) if one.arguments[1] not in tied]
-    drafts = [Draft(dict(tied), [*start, *loose], [])]
+    others = [
+        Condition("dishonest", name) for variable, (_, name) in clauses.certified_keys.items()
+        if variable in machine.states[block.end].bound and variable not in tied
+    ]  # fmt: skip
+    drafts = [Draft(dict(tied), [*start, *loose], others)]
     for target in block.states():
         step = machine.states[target].step
         assert step is not None
@@ -251,17 +255,29 @@ def _received(
     before: list[Term] = []
     for cut in told_apart(checked_parts(pattern, bound, step.readings)):
         part, place = arrival(clauses, machine, cut, step.channel, step.sender)
-        supply = _Supply(clauses, bound)
+        certified = {v for v, (_, name) in clauses.certified_keys.items() if name in bound or name in cut.variables}
+        supply = _Supply(clauses, bound | certified)
         supplied = supply.term(part)
         expected = [one for _, one in supply.pairs]
         if len(expected) > len(before):
             # A part that is read later than it is written changes which occurrence of a value is compared with which.
             start = len(before) if expected[: len(before)] == before else 0
-            body = [*draft.body, *clauses.knows(supplied, place)]
-            extended_draft = Draft(draft.mapping, body, draft.conditions)
-            test = _test(clauses, machine, extended_draft, supply.pairs, start, words)
+            settled = _settled(clauses, draft, bound | certified)
+            settled.body.extend(clauses.knows(supplied, place))
+            test = _test(clauses, machine, settled, supply.pairs, start, words)
             yield replace(test, supplied=supplied) if place == ATTACKER else test
             before = expected
+
+
+def _settled(clauses: ClauseSet, draft: Draft, bound: Collection[Var]) -> Draft:
+    """Return a draft with the certificates for the keys that are ``bound``; where a role has not read whose it needs any key will do."""
+    certain = {key: name for key, (_, name) in clauses.certified_keys.items() if key in bound}
+    body = [
+        one for one in draft.body
+        if clauses.predicates[one.predicate].kind != "certified" or one.arguments[1] in certain
+    ]  # fmt: skip
+    conditions = [c for c in draft.conditions if c.test != "dishonest" or c.left in certain.values()]
+    return Draft(draft.mapping, body, conditions)
 
 
 def _compared(clauses: ClauseSet, machine: RoleMachine, draft: Draft, terms: Pair, words: str) -> Iterator[Test]:

@@ -468,7 +468,12 @@ class _Decoder:
                     decided.append((value.name, chosen.value))
                 case _:
                     pass
-        return Advance(instance.label, block.end, received, tuple(decided))
+        certified = tuple(
+            (variable.name, self.ground(instance.of(variable)))
+            for variable in block.machine.states[block.end].bound
+            if variable in self.scenario.clauses.certified_keys
+        )
+        return Advance(instance.label, block.end, received, tuple(decided), certified)
 
     def ground(self, term: Term) -> Term:
         """Return a symbolic term with the choices of the solution put in."""

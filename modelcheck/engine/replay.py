@@ -24,6 +24,7 @@ from modelcheck.machines.machine import (
     RoleMachine,
     Send,
     State,
+    Step,
     simple,
 )
 from modelcheck.protocol.model import Claim, Protocol, UncheckedPossession, Weak, set_members
@@ -160,6 +161,8 @@ class World:
             yield from self._walk(session, step, way[1:], further)
 
     def _one(self, session: Session, advance: Advance, state: State, attempt: _Attempt) -> Iterator[_Attempt]:
+        if self.certified:
+            attempt = attempt.copy(self._certified(advance, state.step, attempt.values))
         values = attempt.values
         match state.step:
             case Create(variable):
@@ -316,6 +319,25 @@ class World:
                 for values in matches(pattern, wanted, attempt.values, self.ring):
                     yield attempt.copy(values)
                 return
+
+    def _certified(self, advance: Advance, step: Step | None, values: Bindings) -> Bindings:
+        """Return a session's values with the keys on certificates that it needs for a step of which no message says them."""
+        match step:
+            case Send(term=term):
+                terms: tuple[Term | None, ...] = (term,)
+            case Keep(items):
+                terms = tuple(term for _, term in items)
+            case Guard(left=left, right=right):
+                terms = (left, right)
+            case _:
+                return values
+        found = dict(values)
+        for variable in {v for term in terms if term is not None for v in term.variables}:
+            family, name = self.certified.get(variable, ("", variable))
+            if family and variable not in found and name in found:
+                own = Key(family, variable.sort, (found[name],))
+                found[variable] = dict(advance.certified).get(variable.name, own)
+        return found
 
     def _check_certificates(self, values: Bindings) -> None:
         """An honest name has certificates for its own key only."""

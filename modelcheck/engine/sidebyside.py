@@ -177,7 +177,8 @@ def _step(taken: Taken | Lost, side: int) -> TraceStep:
     received = None if taken.received is None else _own(taken.received[side])
     values = taken.values[side].items()
     decided = tuple((variable.name, value.value) for variable, value in values if isinstance(value, Const))
-    return Advance(taken.move.session, taken.move.state, received, decided)
+    certified = tuple((variable.name, value) for variable, value in values if isinstance(value, Key))
+    return Advance(taken.move.session, taken.move.state, received, decided, certified)
 
 
 def _own(term: Term) -> Term:

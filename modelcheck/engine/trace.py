@@ -25,13 +25,14 @@ class Advance:
     """A session goes on to a cut state of its machine.
 
     ``received`` has the message or record that it takes on the way, if any; ``decided`` the values that it picks and
-    the hosted names under which it acts, by variable name.
+    the hosted names under which it acts, by variable name; ``certified`` the keys on certificates of dishonest names.
     """
 
     session: str
     state: int
     received: Term | None = None
     decided: tuple[tuple[str, str], ...] = ()
+    certified: tuple[tuple[str, Term], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

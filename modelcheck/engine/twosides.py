@@ -17,6 +17,7 @@ from modelcheck.machines.machine import Create, Guard, Pick, Receive, RoleMachin
 from modelcheck.machines.reading import Part, beginnings
 from modelcheck.protocol.model import Family
 from modelcheck.protocol.terms import MESSAGE, NAME, App, Const, Key, Term, Var, subterms
+from modelcheck.protocol.terms import replace as put
 from modelcheck.protocol.theory import DISHONEST
 
 
@@ -226,6 +227,7 @@ class _Run:
                 self._receive(session, pattern, values)
                 self._authentic(session, pattern, sender)
             case Send(term, _, "public" | "authentic", receiver):
+                term = self._tied(session, term, values)
                 message = (self._ground(term, session.left), self._ground(term, session.right))
                 self.sent.append(message)
                 self.signed.append((session, receiver, message))
@@ -246,30 +248,44 @@ class _Run:
             case _:
                 pass
 
-    def _certified(self, session: _Session, values: Mapping[Var, Term]) -> None:
-        """Give a session the keys that certificates are for: of an honest name its own, of another what is chosen for it."""
+    def _keys(self, term: Term, values: Mapping[Var, Term], chosen: Mapping[Var, Term]) -> dict[Var, Term]:
+        """Return the keys in a role's term that it goes by certificates for, with the name on those of a dishonest name.
+
+        An honest name has its own key there, a dishonest one what is ``chosen``, the same on both sides. A role that has no name
+        looks at no certificate.
+        """
+        table: dict[Var, Term] = {}
         for variable, (family, name) in self.script.certified.items():
-            honest = name in session.left and session.left[name] is not Const(DISHONEST, NAME)
-            for side in (session.left, session.right):
-                own = Key(family, variable.sort, (side[name],)) if honest else values.get(variable)
-                if own is not None and side.setdefault(variable, own) is not own and honest:
-                    raise NotExecuted("a certificate for a key of another name")
+            if variable in term.variables and variable not in values and (name in values or name in term.variables):
+                table[variable] = Key(family, variable.sort, (name,))
+                if variable in chosen and values.get(name, chosen.get(name)) is Const(DISHONEST, NAME):
+                    table |= {variable: chosen[variable], name: Const(DISHONEST, NAME)}
+        return table
+
+    def _tied(self, session: _Session, term: Term, chosen: Mapping[Var, Term]) -> Term:
+        """Return a role's term with these keys, and give them to the session if it has the names."""
+        table = self._keys(term, session.left, chosen)
+        for side in (session.left, session.right):
+            for variable, key in table.items():
+                if not set(key.variables) - set(side):
+                    side[variable] = put(key, side)
+        return put(term, table)
 
     def _receive(self, session: _Session, pattern: Term, values: Mapping[Var, Term]) -> None:
-        self._certified(session, values)
-        for variable in pattern.variables:
+        expected = self._tied(session, pattern, values)
+        for variable in expected.variables:
             if variable not in session.left:
                 if variable not in values:
                     raise NotExecuted(f"no value for {variable.name}")
                 session.left[variable] = values[variable]
-        message = self._ground(pattern, session.left)
+        message = self._ground(expected, session.left)
         for other in self._beside(message):
-            bound = fit(self._ground(pattern, session.right), other, {})
+            bound = fit(self._ground(expected, session.right), other, {})
             if bound is None:
                 raise Different((f"{session.machine.role.name} goes on with the message",), ("there it does not",))
             session.right |= bound
             self.received = (message, other)
-            self._certified(session, {})
+            self._tied(session, pattern, {})
             return
         raise NotExecuted(f"the attacker does not have `{brief(message)}`")
 
@@ -302,14 +318,16 @@ class _Run:
 
     def _guard(self, session: _Session, guard: Guard, values: Mapping[Var, Term]) -> None:
         outcomes = []
+        one = self._tied(session, guard.left, values)
+        another = None if guard.right is None else self._tied(session, guard.right, values)
         for side in (session.left, session.right):
-            left = self._ground(guard.left, side)
+            left = self._ground(one, side)
             if guard.test == "hosted":
                 if isinstance(guard.left, Var) and guard.left not in side:
                     side[guard.left] = left = values[guard.left]
                 outcomes.append(left is not Const(DISHONEST, NAME))
-            elif guard.test in ("equal", "differ") and guard.right is not None:
-                outcomes.append((left is self._ground(guard.right, side)) == (guard.test == "equal"))
+            elif guard.test in ("equal", "differ") and another is not None:
+                outcomes.append((left is self._ground(another, side)) == (guard.test == "equal"))
             elif guard.test == "among":
                 outcomes.append(isinstance(left, Const) and left.value in guard.values)
             else:
@@ -328,28 +346,29 @@ class _Run:
         target = session.machine.states[last.state]
         if session.state != target.parent or not isinstance(target.step, Receive):
             raise NotExecuted(f"{last.session} does not wait for that")
-        self._certified(session, last.values)
         supplied = self._ground(last.supplied, last.values)
         for message in fillings(supplied, self._look()):
             for other in self._beside(message):
                 sides = ((session.left, message), (session.right, other))
                 (ours, said), (theirs, other_said) = (
-                    self._outcome(session.machine.role.name, target.step, *side) for side in sides
+                    self._outcome(session.machine.role.name, target.step, *side, last.values) for side in sides
                 )
                 if ours != theirs:
                     raise Different(said, other_said)
         raise NotExecuted("the last message makes no difference")
 
     def _outcome(
-        self, role: str, step: Receive, values: Mapping[Var, Term], message: Term
+        self, role: str, step: Receive, values: Mapping[Var, Term], message: Term, chosen: Mapping[Var, Term]
     ) -> tuple[int | str | None, Saying]:
         """Return what is seen of a session that gets a message, and how to say it.
 
         That is the number of the check that fails, or the statement by which it looks like others; None if none fails.
         """
         for number, (part, pattern) in enumerate(beginnings(step.pattern, values, step.readings)):
-            if fit(self._ground(pattern, values), message, {}) is None:
-                return part.alike or number, (f"{role} ", *_failure(part, self._ground(part.term, values)))
+            keys = self._keys(pattern, values, chosen)
+            if fit(self._ground(put(pattern, keys), values), message, {}) is None:
+                expected = self._ground(put(part.term, keys), values)
+                return part.alike or number, (f"{role} ", *_failure(part, expected))
         return None, (f"{role} finds what it checks",)
 
 

@@ -415,9 +415,10 @@ class ClaimResolver:
                 self.scope.report(rules.UNKNOWN_NAME, f"there is no name `{name.text}`", name.span,
                                   did_you_mean(name.text, names) or "name a party that a role is or knows")  # fmt: skip
             case claim_tree.PossessionPower(family):
-                if any(f.name == family.text for p in self.all.values() for f in p.families):
+                families = [f for p in self.all.values() for f in p.families if f.public and f.arity == 1]
+                if any(f.name == family.text for f in families):
                     return UncheckedPossession(family.text)
-                self.scope.report(rules.UNKNOWN_NAME, f"there is no key family `{family.text}`", family.span,
+                self.scope.report(rules.UNKNOWN_NAME, f"no name has certificates for keys `{family.text}`", family.span,
                                   "name a certified key family")  # fmt: skip
         return None
 

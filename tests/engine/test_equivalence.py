@@ -378,3 +378,31 @@ def test_sessions_that_the_attacker_could_play_need_not_be_told_apart() -> None:
     assert sizes["exposed"] < sizes["all"]
     exposed = [session for session in bench.case(others="exposed").scene.sessions if session.exposed]
     assert {session.role for session in exposed} == {"Client"}
+
+
+LEARNT = """\
+protocol p
+  role Client is client given server
+  role Server is server
+  key enc(Name): EncryptionKey published
+  key psk(Name, Name): Psk
+  key signing(Name): SigningKey certified
+flow
+  Client creates n: Nonce, z: Nonce
+  Client -> Server: Hello {
+      n, pk_encrypt(pk(enc(server)), client, z, n),
+      pk_encrypt(pk(enc(server)), z, sign(signing(client), n)), pk_encrypt(pk(enc(server)), hmac(psk(client, server), z, n))
+  }
+  Server creates m: Nonce
+  Server -> Client: Reply { m, encrypt(kdf(z), sign(signing(server), m)) }
+  Client -> Server: Proof { pk_encrypt(pk(enc(server)), sign(signing(client), m, server)) }
+  Client accepts
+  Server accepts
+claims
+  c: client indistinguishable among { A1, A2 } at Client despite unchecked possession of signing
+"""
+
+
+def test_a_name_that_a_session_has_yet_to_learn_has_its_own_key_on_either_side() -> None:
+    """The server hears `A1` on the left and `A2` on the right, both with their own keys: it goes on in both systems."""
+    assert isinstance(verdict(LEARNT), PossibleDifference)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelcheck.verdict import Attack, Holds, NotSupported, PossibleDifference, Verdict
+from modelcheck.verdict import Attack, Holds, NotSupported, Verdict
 from tests.support import FAST, results
 
 ANSWER = """\
@@ -80,8 +80,7 @@ def test_what_is_not_covered_says_so(attacker: str, reason: str) -> None:
     assert verdict(attacker) == NotSupported(reason)
 
 
-def test_moved_signatures_count_as_forged_only_for_keys_of_which_the_public_half_is_known() -> None:
+def test_a_signature_is_moved_also_where_the_public_half_of_its_key_is_secret() -> None:
+    """That is not proven away, and found by executing it."""
     text = ANSWER.format(attacker=" despite weak hash", kind="published").replace("SigningKey certified", "SigningKey")
-    found = results(text, FAST)["p.c"].verdict
-    assert isinstance(found, Attack | NotSupported | PossibleDifference)
-    assert not isinstance(found, Holds)
+    assert isinstance(results(text, FAST)["p.c"].verdict, Attack)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from modelcheck.machines.machine import Create, Guard, Reach, Receive, RoleMachine, Send
-from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, replace
+from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, exchange, replace
 from modelcheck.protocol.theory import FRESH_SORTS, is_data, openings, recipes
 
 ATTACKER = "e"
@@ -62,15 +62,17 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class Session:
-    """One running session: its place, and the values of its variables."""
+    """One running session: its place, the values of its variables, and the keys that certificates say others have."""
 
     label: str
     machine: RoleMachine
     state: int
     values: tuple[tuple[Var, Term], ...] = field(default=())
+    certified: tuple[tuple[Term, Term], ...] = field(default=())
+    """The role's terms for keys that are not what the names in them say."""
 
     def ground(self, term: Term) -> Term:
-        return replace(term, dict(self.values))
+        return replace(exchange(term, dict(self.certified)), dict(self.values))
 
 
 @dataclass(frozen=True)

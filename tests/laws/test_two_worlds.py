@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations_with_replacement, product
 from random import Random
@@ -12,7 +13,7 @@ from modelcheck.engine.bibench import Bench
 from modelcheck.engine.boxes import Budget
 from modelcheck.engine.solver import Solver
 from modelcheck.pipeline import ClaimTask, check_claim
-from modelcheck.protocol.model import Leak, Observational, Weak
+from modelcheck.protocol.model import Leak, Observational, UncheckedPossession, Weak
 from modelcheck.verdict import Holds
 from tests.laws import judged
 from tests.laws.explicit import start
@@ -122,23 +123,27 @@ def claim_of(seed: int, power: str = "") -> ClaimTask | None:
     return only_claim(protocol(seed, power))
 
 
-def told_apart(task: ClaimTask, first: str = "B", second: str = "C", most: int = 120) -> bool:
+def told_apart(
+    task: ClaimTask, first: str = "B", second: str = "C", most: int = 120,
+    others: Sequence[tuple[str, tuple[str, ...]]] = OTHERS,
+) -> bool:  # fmt: skip
     """Whether two further sessions are enough to see a difference, in whichever system it is looked for."""
     machines = {machine.role.name: machine for machine in task.library.system(task.owner).machines}
     assert isinstance(task.what.property, Observational)
     own = task.what.property.subject.name == "a"
-    powers = [power for power in task.what.powers if isinstance(power, Leak | Weak)]
+    powers = [power for power in task.what.powers if isinstance(power, Leak | Weak | UncheckedPossession)]
     values = task.owner.finite_sorts()
+    published = frozenset(name for name, family in task.owner.key_families().items() if family.public)
     for sides in ((first, second), (second, first)):
         names = [(name, "D") if own else ("A", name) for name in sides]
         star = tuple(start("judged", machines["Alice"], chosen) for chosen in names)
-        for pair in combinations_with_replacement(OTHERS, 2):
-            others = tuple(
+        for pair in combinations_with_replacement(others, 2):
+            beside = tuple(
                 (one, one) for n, (role, names) in enumerate(pair) for one in [start(f"{n}", machines[role], names)]
             )
-            world = Twins(((star[0], star[1]), *others), frozenset())
+            world = Twins(((star[0], star[1]), *beside), frozenset())
             try:
-                Comparison(frozenset({"dec", "sig", "st"}), most, values, powers=powers).explore(world)
+                Comparison(published, most, values, powers=powers).explore(world)
             except Different:
                 return True
     return False

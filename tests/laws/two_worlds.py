@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import product as combinations
 
 from modelcheck.machines.machine import Create, Guard, Pick, Reach, Receive, RoleMachine, Send, Step
-from modelcheck.protocol.model import Datum, Fact, Leak, Power, Weak
-from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, rebuild, replace, subterms
+from modelcheck.protocol.model import Datum, Fact, Leak, Power, UncheckedPossession, Weak
+from modelcheck.protocol.terms import NAME, App, Const, Key, Term, Var, exchange, rebuild, subterms
+from modelcheck.protocol.terms import replace as put
 from modelcheck.protocol.theory import FRESH_SORTS, is_data, match, openings, product, recipes
 from tests.laws.explicit import ATTACKER, Session, start
 
 NAMES = ("A", "B", "C", "D", "i")
-SORTS = {"dec": "EncryptionKey", "sig": "SigningKey", "st": "Exponent"}
+DISHONEST = Const("i", NAME)
+SORTS = {"dec": "EncryptionKey", "sig": "SigningKey", "st": "Exponent", "log": "SigningKey", "psk": "Psk"}
 """The families of long-term keys."""
+BORROWED = Const("B", NAME)
+"""The name whose public keys are certified under the dishonest name."""
 Pairs = frozenset[tuple[Term, Term]]
 
 
@@ -77,7 +82,7 @@ class Frames:
         match left:
             case Const(value, sort) if sort not in FRESH_SORTS or value == ATTACKER:
                 yield left
-            case Key(_, _, arguments) if Const("i", NAME) in arguments:
+            case Key(_, _, arguments) if DISHONEST in arguments:
                 yield left
             case App("pk" | "g", (Key(family, _, _),)) if family in self.published:
                 yield left
@@ -105,7 +110,7 @@ class Frames:
 
 def settled(term: Term, values: Mapping[Var, Term]) -> Term:
     """A term with values put in, the exponents of shared secrets in one order."""
-    inside = rebuild(replace(term, dict(values)), lambda part: settled(part, {}))
+    inside = rebuild(put(term, dict(values)), lambda part: settled(part, {}))
     return (
         product(*inside.arguments)
         if isinstance(inside, App) and inside.function == "dh" and not inside.variables
@@ -132,7 +137,7 @@ class Comparison:
     left: int
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sides: tuple[str, str] | None = None
-    powers: Sequence[Leak | Weak] = ()
+    powers: Sequence[Leak | Weak | UncheckedPossession] = ()
 
     def explore(self, start: Twins) -> None:
         """Nothing; raises :class:`Different` as soon as something differs."""
@@ -230,7 +235,9 @@ class Comparison:
                         (pair, frozenset()) for pair in self.received(left, right, child, pattern, world, frames)
                     )
                 case Send(term=term):
-                    yield (at(left, child), at(right, child)), frozenset([(ground(left, term), ground(right, term))])
+                    for ours, theirs in self.certified(left, right, term):
+                        sent = ground(ours, term), ground(theirs, term)
+                        yield (at(ours, child), at(theirs, child)), frozenset([sent])
                 case Create(variable):
                     new = ((variable, Const(f"{variable.name}@{left.label}", variable.sort)),)
                     yield (at(left, child, new), at(right, child, new)), frozenset()
@@ -267,12 +274,38 @@ class Comparison:
     ) -> Iterator[tuple[Session, Session]]:
         bound = {variable for variable, _ in left.values}
         free = [variable for variable in pattern.variables if variable not in bound]
-        for moved in self.chosen(at(left, child), [*parts(pattern)], world, frames):
-            for message in frames.beside(ground(moved, pattern)):
-                values = fitting(ground(right, pattern), message)
-                if values is None:
-                    raise Different(f"{left.machine.role.name} receives {ground(moved, pattern)} and not {message}")
-                yield moved, at(right, child, tuple((variable, values[variable]) for variable in free))
+        for begun, there in self.certified(at(left, child), at(right, child), pattern):
+            for moved in self.chosen(begun, [*parts(pattern)], world, frames):
+                for message in frames.beside(ground(moved, pattern)):
+                    values = fitting(ground(there, pattern), message)
+                    if values is None:
+                        raise Different(f"{left.machine.role.name} receives {ground(moved, pattern)} and not {message}")
+                    # A name that only its certificate says is the same on both sides.
+                    values = {**dict(moved.values), **values}
+                    yield moved, at(there, child, tuple((variable, values[variable]) for variable in free))
+
+    def certified(self, left: Session, right: Session, term: Term) -> Iterator[tuple[Session, Session]]:
+        """Both sides with a key for each certificate that the role looks at for a term: the name's own, or a borrowed one.
+
+        Where the role has no name, in what it cannot look into, it looks at no certificate.
+        """
+        loose = {power.family for power in self.powers if isinstance(power, UncheckedPossession)}
+        keys = [part for part in subterms(term) if isinstance(part, Key) and part.family in loose]
+        said = exchange(term, dict.fromkeys(keys, DISHONEST)).variables
+        held, done = dict(left.values), dict(left.certified)
+        needed = (key for key in keys if key not in done and key.arguments[0] not in left.machine.role.own)
+        key = next(needed, None)
+        if key is None:
+            yield left, right
+            return
+        (name,) = key.arguments
+        assert isinstance(name, Var)
+        yield from self.certified(taking(left, key, key), taking(right, key, key), term)
+        if held.get(name, DISHONEST) is DISHONEST and (name in held or name in said):
+            ours = left if name in held else at(left, left.state, ((name, DISHONEST),))
+            for family in (family for family in sorted(self.published) if SORTS[family] == key.sort):
+                borrowed = Key(family, key.sort, (BORROWED,))
+                yield from self.certified(taking(ours, key, borrowed), taking(right, key, borrowed), term)
 
     def chosen(self, session: Session, needed: list[Term], world: Twins, frames: Frames) -> Iterator[Session]:
         """The session with values such that the attacker has all parts of a message."""
@@ -342,12 +375,21 @@ def ended(session: Session) -> bool:
 
 def ground(session: Session, term: Term) -> Term:
     """A term with the session's values, the exponents of shared secrets in one order."""
+    return _ground(session.certified, session.values, term)
 
-    return settled(session.ground(term), {})
+
+@lru_cache(1 << 16)
+def _ground(certified: tuple[tuple[Term, Term], ...], values: tuple[tuple[Var, Term], ...], term: Term) -> Term:
+    return settled(put(exchange(term, dict(certified)) if certified else term, dict(values)), {})
 
 
 def at(session: Session, state: int, more: tuple[tuple[Var, Term], ...] = ()) -> Session:
-    return Session(session.label, session.machine, state, (*session.values, *more))
+    return replace(session, state=state, values=(*session.values, *more))
+
+
+def taking(session: Session, key: Term, value: Term) -> Session:
+    """The session if a certificate says that a key is another one."""
+    return replace(session, certified=(*session.certified, (key, value)))
 
 
 def leaves(sort: str, world: Twins) -> list[Term]:
@@ -416,7 +458,7 @@ def read_apart(runs: Sequence[Sequence[Term]], others: Sequence[Term], weak: fro
 
 def onwards(session: Session, waiting: list[Term], seen: list[Term], pick: str) -> Iterator[Session]:
     """The session one step on, if there is one; what it sends waits for the other and is seen."""
-    dishonest = dict(session.values)[session.machine.role.own[0]] is Const("i", NAME)
+    dishonest = dict(session.values)[session.machine.role.own[0]] is DISHONEST
     for child in session.machine.children[session.state]:
         match session.machine.states[child].step:
             case Send(term=term):

@@ -71,6 +71,8 @@ def test_all_findings_of_a_stage_in_source_order() -> None:
         ("c: secret k at Client despite weak shoes", "unknown-name"),
         ("c: secret k at Client despite leak of signing(server, client)", "wrong-arity"),
         ("c: secret k at Client despite dishonest nobody", "unknown-name"),
+        ("c: secret k at Client despite unchecked possession of nothing", "unknown-name"),
+        ("c: secret k at Client despite unchecked possession of psk", "unknown-name"),
         ("c: Client agrees with Server on transcript(Reply..Hello)", "no-such-range"),
         ("c: expect attack", "unknown-claim"),
     ],
