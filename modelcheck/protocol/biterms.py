@@ -6,9 +6,7 @@ In normal form a pair stands as deep inside as it can, and what is in it holds n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from modelcheck.protocol.terms import DH, App, Term, Var, rebuild, substitute, subterms
+from modelcheck.protocol.terms import DH, App, Term, rebuild, subterms
 from modelcheck.protocol.theory import product
 
 TWO = "two"
@@ -75,11 +73,6 @@ def halves(term: Term) -> tuple[Term, Term]:
 def differs(term: Term) -> bool:
     """Return whether a term has another form in the right system than in the left."""
     return any(isinstance(part, App) and part.function == TWO for part in subterms(term))
-
-
-def put(term: Term, values: Mapping[Var, Term]) -> Term:
-    """Return a term with its variables replaced as :func:`substitute` does, in normal form."""
-    return settled(substitute(term, values))
 
 
 def settled(term: Term) -> Term:
