@@ -11,9 +11,11 @@ from modelcheck.engine.boxes import Budget
 from modelcheck.engine.forms import decide_forms
 from modelcheck.engine.formtests import FormTests
 from modelcheck.engine.prover import Proof
+from modelcheck.engine.scene import summaries
 from modelcheck.engine.supplies import Supplier
 from modelcheck.machines.paired import Paired
 from modelcheck.protocol.model import Observational
+from modelcheck.protocol.terms import ANYTHING
 from modelcheck.verdict import PossibleDifference, Vacuous
 from tests.support import tasks
 
@@ -89,6 +91,11 @@ TWO_PARTS = (
     "Client -> More: Yet { y: hash(m) when mode = real else hash(m, o) }",
     'Client -> Other: Note { x: hash(hash(n), hash(m)) when mode = real else hash(n, o, "none") }',
 )
+LATER = (
+    "Client -> Server: Hello { x: encrypt(k, n) when mode = real else hash(n, m) }",
+    "Client -> Server: Second { pk_encrypt(pk(enc(server)), k) }",
+)
+"""Only who can open the first message looks at the key in the second."""
 
 
 @pytest.mark.parametrize(
@@ -102,6 +109,7 @@ TWO_PARTS = (
         (SIGNED, "the attacker has a key that fits `sign(signing(sent client), sent m)` from Client on the left only"),
         (OPENED, "Server, receiving Again, gets past a check on the left only"),
         (FIRST, "Server, receiving Again, gets past a check on the left only"),
+        (LATER, "Server, receiving Second, gets past a check on the right only"),
         (WORD, 'the attacker knows something that equals `"cover"` from Client on the right only'),
         (TWICE, "the attacker knows something that equals `hash(sent n)` from Client on the left only"),
         (BUILT, 'the attacker knows something that equals `hash(hash(sent n), "a")` from Client on the left only'),
@@ -157,9 +165,10 @@ def no_equality(patch: pytest.MonkeyPatch) -> None:
         ),
         pytest.param(ANSWERS, lambda p: p.setattr(Paired, "_suppliable", lambda *_: False), id="pairs of branches"),
         pytest.param(
-            ANSWERS, lambda p: p.setattr(forms._Bench, "_summaries", lambda one: forms.summaries(one.clauses, one.honest)),
+            ANSWERS, lambda p: p.setattr(forms._Bench, "_summaries", lambda one: summaries(one.clauses, one.honest)),
             id="sessions that part",
         ),
+        pytest.param(LATER, lambda p: p.setattr(supplies, "UNREAD", ANYTHING), id="what is not read"),
         pytest.param(WORD, lambda p: p.setattr(supplies, "unless_equal", nothing), id="what is known alike"),
         pytest.param(TWICE, lambda p: p.setattr(Supplier, "_sent_apart", nothing), id="what was sent"),
         pytest.param(BUILT, lambda p: p.setattr(Supplier, "_built_apart", nothing), id="what can be built"),
