@@ -185,3 +185,28 @@ def test_an_engine_without_a_part_of_it_would_prove_an_attack_away(
     assert isinstance(decided(*flow), PossibleDifference)
     without(monkeypatch)
     assert isinstance(decided(*flow), Proof)
+
+
+REQUEST = (
+    'Client -> Server: Hello { x: pk_encrypt(pk(enc(server)), n, "a", m) when mode = real else pk_encrypt(pk(enc(server)), n, "b") }',
+)
+BESIDE = (
+    'Client -> Server: Hello { a: pk_encrypt(pk(enc(server)), "c", n), b: pk_encrypt(pk(enc(server)), "a", n) when mode = real '
+    'else pk_encrypt(pk(enc(server)), "b", n) }',
+)
+
+
+@pytest.mark.parametrize(
+    ("flow", "name", "instead"),
+    [
+        pytest.param(REQUEST, "_as_far_as", lambda _, supplied: supplied, id="as far as it is read"),
+        pytest.param(BESIDE, "_read_alike", lambda *_: True, id="what is read on both sides"),
+    ],
+)
+def test_an_engine_that_read_messages_otherwise_would_lose_what_holds(
+    flow: tuple[str, ...], name: str, instead: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Branches part inside of what is opened: the first check is the same on both sides, and so is what it leaves unread."""
+    assert isinstance(decided(*flow), Proof)
+    monkeypatch.setattr(supplies, name, instead)
+    assert isinstance(decided(*flow), PossibleDifference)
