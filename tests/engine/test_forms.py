@@ -143,6 +143,23 @@ def test_a_possible_difference_is_searched_for_and_shown() -> None:
     assert isinstance(verdict(text()), Holds)
 
 
+REPEATED = REQUEST.replace("encrypt(kdf(n), q)", 'encrypt(kdf(n), "done")')
+SAME = REQUEST.replace("encrypt(kdf(n), q)", 'encrypt(kdf(n), "done")').replace("kdf(n, m), q)", 'kdf(n, m), "done")')
+
+
+def test_an_answer_that_repeats_on_one_side_only_is_no_proof() -> None:
+    """Of a request that is given to two sessions only a short one gets the same answer twice."""
+    found = decided(text(REPEATED), vacuity=False)
+    assert isinstance(found, PossibleDifference)
+    assert found.conclusion.endswith('equals `aead(kdf(sent n\'), "", "", "done")` from Server on the right only')
+    assert isinstance(decided(text(SAME), vacuity=False), Proof)
+
+
+def test_what_leaves_two_sessions_to_be_compared_stays_open() -> None:
+    """One session of each role is executed; the claim is not proven, and no attack is shown."""
+    assert isinstance(verdict(text(REPEATED)), PossibleDifference)
+
+
 CANNOT_TELL = (
     PICKS + "  Client -> Server: Hello { n: n, x: pk_encrypt(pk(enc(server)), n, m) when mode = long else noise }\n"
 )
