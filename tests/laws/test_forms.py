@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import combinations_with_replacement
 from random import Random
 
 import pytest
 
+from modelcheck.engine.boxes import Budget
 from modelcheck.engine.comparable import picked_alike
+from modelcheck.engine.forms import decide_forms
+from modelcheck.engine.judged import Unsupported
+from modelcheck.engine.probing import probed
+from modelcheck.engine.prover import Proof
 from modelcheck.pipeline import ClaimTask
 from modelcheck.protocol.model import Observational
 from tests.laws import judged
@@ -40,6 +46,12 @@ ANSWERS = [
     "k", "encrypt(kdf(n), k)", "encrypt(kdf(n), k, b)", "hash(n, k)", "encrypt(kdf(n, 1), k)", "sign(sig(b), n)",
     "encrypt(kdf(n), sign(sig(b), n))", "hash(k)",
 ]  # fmt: skip
+
+POWERS = [
+    "leak of n", "leak of m", "leak of x", "leak of o", "leak of k of all sessions", "leak of sig", "leak of dec(a)",
+    "leak of dec(b)", "dishonest b", "weak aead", "weak pk_encrypt", "weak sign", "weak dh",
+]  # fmt: skip
+"""What an attacker may be given."""
 
 
 def protocol(seed: int) -> str:
@@ -100,6 +112,32 @@ def test_no_pick_that_is_told_apart_is_called_hidden() -> None:
     seen = judged.verdicts_beside(tasks, lambda task: told_apart(task, ("yes", "no"), most=30))
     assert seen["Attack", True] > 8
     assert seen["Holds", False] > 4
+
+
+def given(seed: int) -> ClaimTask | None:
+    """The claim of a random protocol before an attacker who is given more."""
+    powers = Random(seed).sample(POWERS, 1 + seed % 2)
+    text = protocol(seed).replace(" despite leak of sig", "").rstrip("\n")
+    return only_claim(f"{text} despite {' and '.join(powers)}\n")
+
+
+def test_what_is_proven_cannot_be_executed() -> None:
+    """The search that executes role machines finds nothing where the clauses of paired machines exclude every difference."""
+    seen = Counter[str]()
+    for seed in range(200, 260):
+        task = given(seed)
+        if task is None or not isinstance(wanted := task.what.property, Observational):
+            continue
+        system = task.library.system(task.owner)
+        try:
+            found = decide_forms(system, task.what, wanted, Budget(10**8), vacuity=False)
+            shown = probed(system, task.what, wanted) if isinstance(found, Proof) else None
+        except Unsupported:
+            continue
+        assert shown is None, seed
+        seen[type(found).__name__] += 1
+    assert seen["Proof"] > 4
+    assert seen["PossibleDifference"] > 8
 
 
 @pytest.mark.parametrize("seed", range(20))
