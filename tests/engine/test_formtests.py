@@ -140,6 +140,13 @@ def test_the_smallest_repair_hides_it(flow: tuple[str, ...]) -> None:
     assert isinstance(decided(*flow), Proof)
 
 
+def test_checks_that_fail_alike_show_less() -> None:
+    """Whether what is sealed opens is not seen if the rest fails in the same way; whether all of it is right is."""
+    alike = "Server fails alike"
+    assert isinstance(decided(*FIRST, alike), Proof)
+    assert seen(*OPENED, alike) == "Server, receiving Again, gets past a check on the left only"
+
+
 def nothing(*_: object, **__: object) -> Iterator[None]:
     return iter(())
 
