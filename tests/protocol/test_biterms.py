@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelcheck.protocol.biterms import LEFT, RIGHT, SIDES, TWO, differs, half, halves, settled, two
-from modelcheck.protocol.terms import App, Const, Key, Term, Var, substitute, subterms
+from modelcheck.protocol.terms import App, Const, Key, Term, Var, replace, subterms
 from modelcheck.protocol.theory import product
 
 X, Y, Z = (Var(name, "Exponent") for name in "xyz")
@@ -79,7 +79,7 @@ def test_values_are_put_into_both_halves(left: Term, right: Term, value: Term) -
     """half(settled(t[v := u]), side) is half(t, side)[v := u]"""
     values = {N: value}
     for side in SIDES:
-        assert half(settled(substitute(two(left, right), values)), side) is substitute((left, right)[side], values)
+        assert half(settled(replace(two(left, right), values)), side) is replace((left, right)[side], values)
 
 
 def test_terms_of_one_form_stay_as_they_are() -> None:
