@@ -29,7 +29,7 @@ from modelcheck.engine.narrate import Narrator
 from modelcheck.engine.observer import decide_observed, starts_with
 from modelcheck.engine.probing import probed
 from modelcheck.engine.prover import Proof, System, honest_paths, idle_protocol, paths_to, prove, reaches_point
-from modelcheck.engine.solver import Solved, Solver
+from modelcheck.engine.solver import Derived, Solved, Solver
 from modelcheck.engine.unlinkability import as_comparison
 from modelcheck.files import resolved
 from modelcheck.machines.held import Held
@@ -363,9 +363,10 @@ def _forms_compared(
         if found is None:
             raise
         return found
-    if isinstance(result, PossibleDifference) and not first:
-        return _probed(system, claim, wanted) or result
-    return result
+    if not isinstance(result, Derived):
+        return result
+    found = None if first else _probed(system, claim, wanted)
+    return found or PossibleDifference(*_told(system, claim, result.solved, budget))
 
 
 def _probed(system: System, claim: Claim, wanted: Observational) -> Attack | None:

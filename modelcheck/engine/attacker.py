@@ -56,17 +56,21 @@ def build(
     passive: bool = False,
     hidden: frozenset[str] = frozenset(),
     paired: bool = False,
+    certified: Mapping[Var, tuple[str, Var]] | None = None,
 ) -> ClauseSet:
     """Return the clauses of the machines running side by side; knowledge is added as it is demanded.
 
     A ``passive`` attacker reads every message and sends none. Leaves of ``hidden`` sorts are not known to everybody.
-    The terms of ``paired`` machines may have another form in a second system.
+    The terms of ``paired`` machines may have another form in a second system; ``certified`` says for variables that stand for
+    the key in a certificate already which family and name that has.
     """
     everywhere = frozenset(power.form for power in weak if power.when is None)
     loosened = [untied(machine, possession) for machine in machines]
     machines = tuple(machine for machine, _ in loosened)
     clauses = ClauseSet(machines, families, everywhere, enumerations, passive, hidden, paired)
-    clauses.certified_keys = {variable: meaning for _, table in loosened for variable, meaning in table.items()}
+    clauses.certified_keys = dict(certified or {})
+    for _, table in loosened:
+        clauses.certified_keys.update(table)
     _register(clauses)
     for machine in machines:
         declare_role(clauses, machine)
@@ -281,19 +285,23 @@ def _supplied(clauses: ClauseSet, pattern: Term, head: Literal, supply: Supply) 
 
 def _injected(clauses: ClauseSet, place: str, pattern: Term, head: Literal) -> None:
     """On a channel that says who sends, the attacker sends as an anonymous sender or under a dishonest name."""
-    _, channel, sender, _ = place.split(" ")
     assert isinstance(pattern, App)
-    *names, payload = pattern.arguments
-    origin = Origin("compose", term=pattern, needs=(payload,))
+    conditions = writing(clauses, place, pattern)
+    if conditions is not None:
+        payload = pattern.arguments[-1]
+        clauses.rule(head, list(clauses.knows(payload)), conditions, Origin("compose", term=pattern, needs=(payload,)))
+
+
+def writing(clauses: ClauseSet, place: str, envelope: App) -> tuple[Condition, ...] | None:
+    """Return when the attacker writes on a channel: always if that hides senders, else under dishonest names; None if never."""
+    _, channel, sender, _ = place.split(" ")
     if channel == "secret":
-        clauses.rule(head, list(clauses.knows(payload)), (), origin)
-        return
+        return ()
     role = next((machine.role for machine in clauses.machines if machine.role.name == sender), None)
-    own = len(role.own) if role is not None else 0
     if role is not None and role.hosts:
-        return
-    conditions = tuple(Condition("dishonest", name) for name in names[:own])
-    clauses.rule(head, list(clauses.knows(payload)), conditions, origin)
+        return None
+    own = len(role.own) if role is not None else 0
+    return tuple(Condition("dishonest", name) for name in envelope.arguments[:-1][:own])
 
 
 def _exposed(clauses: ClauseSet, kind: str, pattern: Term, head: Literal) -> None:

@@ -129,7 +129,7 @@ class Bench:
         )
         self.tests, self.goals = found.and_also(self.clauses, self.leaks.tests())
         if self.clauses.shapes and any(self.clauses.shapes.values()):
-            raise Unsupported("values that roles keep for later sessions, where names differ from side to side")
+            raise Unsupported("values that roles keep for later sessions, where two systems are compared")
 
     def case(
         self, leaking: Leaking = NOTHING, others: Others = "all", most_pairs: int = LARGEST, *, joined: bool = False

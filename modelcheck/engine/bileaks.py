@@ -13,14 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import product
 
 from modelcheck.engine.agreement import states_with
 from modelcheck.engine.clauses import ClauseSet, Condition, Literal
 from modelcheck.engine.judged import STAR, Forbids
 from modelcheck.engine.leaks import Given, given_by, taken_apart, terms_of
 from modelcheck.engine.observations import Test, given_tests
-from modelcheck.engine.scene import Scene, Session, leaf_name, summaries
+from modelcheck.engine.scene import Scene, Session, leaf_name, partners, summaries
 from modelcheck.engine.script import Leaked
 from modelcheck.engine.spotlight import literals, restriction
 from modelcheck.engine.steps import session_variable, state_literal
@@ -28,7 +27,6 @@ from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import RoleMachine
 from modelcheck.protocol.model import Claim, Datum, Leak, Point, Weak
 from modelcheck.protocol.terms import Var, renamed
-from modelcheck.protocol.theory import DISHONEST
 
 JUDGED = "judged "
 """What variables of the judged session are called in rules about other sessions."""
@@ -65,16 +63,8 @@ class SessionLeaks:
         chosen = self.held.first_shared(self.machine, ends, other)
         if chosen is None:
             return
-        role = other.role
-        choices = [
-            (same[v],) if v in same else honest if v in role.own else (*honest, DISHONEST) for v in role.parameters
-        ]
-        found: list[Session] = []
-        for names in product(*choices):
-            own = [name for v, name in zip(role.parameters, names, strict=True) if v in role.own]
-            if DISHONEST not in own:
-                found.append(Session(f"partner {role.name}({','.join(names)})", role.name, names, True))
-        labels = [f"others {role.name}({','.join(session.names)})" for session in found]
+        found = partners(other.role, same, honest)
+        labels = [f"others {other.role.name}({','.join(session.names)})" for session in found]
         self.partners = (*self.partners, *found)
         self._shared.append((chosen, tuple(leaf_name(chosen, label) for label in labels)))
 

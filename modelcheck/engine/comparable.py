@@ -48,6 +48,12 @@ def picked_alike(system: System, wanted: Observational) -> Var | None:
     return subjects.pop()
 
 
+def subject_sort(system: System, wanted: Observational) -> str:
+    """Return the sort of what differs, "" if nothing has its name."""
+    found = (path.values.get(wanted.subject.name) for path in system.protocol.paths)
+    return next((sort_of(value) or "" for value in found if value is not None), "")
+
+
 def dishonest_names(claim: Claim, role: Role, subject: str) -> frozenset[str]:
     """Return the names of a claim's dishonest parties.
 
@@ -73,15 +79,15 @@ def refuse(system: System, claim: Claim, sort: str) -> None:
                 pass
     for family in system.protocol.key_families().values():
         if sort == NAME and family.sort in ("OprfKey", "Blind") and family.arity:
-            raise Unsupported(f"keys of sort {family.sort} that names select, where names differ from side to side")
+            raise Unsupported(f"keys of sort {family.sort} that names select, where two systems are compared")
     refuse_readings(system)
     for machine in system.machines:
         for state in machine.states:
             match state.step:
                 case Keep() | Recall():
-                    raise Unsupported("values that roles keep for later sessions, where names differ from side to side")
+                    raise Unsupported("values that roles keep for later sessions, where two systems are compared")
                 case Receive(pattern=term) | Send(term=term) if _has_oprf(term):
-                    raise Unsupported("oblivious evaluations where names differ from side to side")
+                    raise Unsupported("oblivious evaluations where two systems are compared")
                 case _:
                     pass
 

@@ -7,30 +7,32 @@ they are equivalent in the sense of :mod:`modelcheck.engine.equivalence`. What a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from modelcheck.engine.agreement import states_with
 from modelcheck.engine.attacker import build, close
 from modelcheck.engine.boxes import Budget
-from modelcheck.engine.clauses import SESSION
+from modelcheck.engine.clauses import SESSION, Literal, Origin, Predicate
+from modelcheck.engine.comparable import refuse, subject_sort
+from modelcheck.engine.formleaks import FormLeaks, partners_of, weak_everywhere
 from modelcheck.engine.formtests import Difference, FormTests
 from modelcheck.engine.judged import OTHER, STAR, Case, Forbids, Unsupported
 from modelcheck.engine.leaks import Given, created, given_keys, leak_rules
 from modelcheck.engine.observations import listed
+from modelcheck.engine.possession import untied
 from modelcheck.engine.prover import Proof, System
-from modelcheck.engine.scene import Scene, Session, summaries
-from modelcheck.engine.solver import Solved, Solver
+from modelcheck.engine.scene import Scene, Session, leaf_name, summaries
+from modelcheck.engine.solver import Derived, Solved, Solver
+from modelcheck.engine.spotlight import restriction
 from modelcheck.machines.branches import undecided
-from modelcheck.machines.held import Stance
+from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import Pick, RoleMachine, fresh_values
-from modelcheck.machines.paired import KINDS, Unpaired, paired
-from modelcheck.protocol.model import Claim, Datum, Dishonest, Leak, Observational, UncheckedPossession, Weak
-from modelcheck.protocol.terms import Const, sort_of
+from modelcheck.machines.paired import KINDS, Paired, Unpaired, paired
+from modelcheck.protocol.model import Claim, Dishonest, Observational, UncheckedPossession
+from modelcheck.protocol.terms import Const, Var, sort_of
 from modelcheck.protocol.theory import DISHONEST
-from modelcheck.verdict import PossibleDifference, Vacuous
-
-LOST = ("key", "value")
-"""The kinds of data that may leak."""
+from modelcheck.verdict import Vacuous
 
 PARTED = "parted "
 """What the labels of sessions begin with that go different ways in both systems."""
@@ -38,8 +40,8 @@ PARTED = "parted "
 
 def decide_forms(
     system: System, claim: Claim, wanted: Observational, budget: Budget, *, vacuity: bool
-) -> Proof | PossibleDifference | Vacuous:  # fmt: skip
-    """Return a proof that an attacker who sends does not see the pick, what it may see, or why the claim is empty.
+) -> Proof | Derived | Vacuous:  # fmt: skip
+    """Return a proof that an attacker who sends does not see the pick, a case of what it may see, or why the claim is empty.
 
     Raises BudgetExceeded, or :class:`Unsupported` if the two ways do not go side by side.
     """
@@ -49,13 +51,12 @@ def decide_forms(
     if solved.goal is not None:
         solved = solver.solve(bench.case(), exact=True)
     if solved.goal is not None:
-        words = solved.case.words[solved.goal]
-        return PossibleDifference((), f"so the two sides of `{wanted.subject}` may look different: {words}")
+        return Derived(solved)
     if not vacuity:
         return Proof((solved,))
     if not bench.ends(solved):
         return Vacuous(f"the judged session of {wanted.role} never gets to one of its ends")
-    for words, given in bench.leaks():
+    for words, given in bench.more():
         if solver.solve(bench.case(given)).goal is not None:
             return Proof((solved,), words)
     return Vacuous("even if all keys and all secrets of the judged session leaked, nobody could tell the sides apart")
@@ -65,51 +66,65 @@ class _Bench:
     """Everything that is the same for the cases of one claim."""
 
     def __init__(self, system: System, claim: Claim, wanted: Observational) -> None:
-        _refuse(claim)
-        machine = next(m for m in system.machines if m.role.name == wanted.role)
-        for one in system.machines:
+        refuse(system, claim, subject_sort(system, wanted))
+        machines, certified = _certified(system, claim)
+        machine = next(m for m in machines if m.role.name == wanted.role)
+        for one in machines:
             for first, _ in undecided(one):
                 where = f"{one.role.name}, receiving {listed(first.names)}"
                 raise Unsupported(f"a role that cannot tell which branch it is to take ({where})")
         try:
-            self.pairs = paired(system.machines, wanted.role, _picks(system, machine, wanted), wanted.sides)
+            self.pairs = paired(machines, wanted.role, _picks(system, machine, wanted), wanted.sides)
         except Unpaired as problem:
             raise Unsupported(f"{problem}, where messages change their form") from None
-        weak = tuple(power for power in claim.powers if isinstance(power, Weak))
+        _refuse_primed(self.pairs, certified)
         self.claim, self.machine = claim, machine
         self.clauses = build(
-            self.pairs.machines, system.protocol.key_families(), system.protocol.finite_sorts(), weak, paired=True
-        )
+            self.pairs.machines, system.protocol.key_families(), system.protocol.finite_sorts(),
+            weak_everywhere(system, claim), paired=True, certified=certified,
+        )  # fmt: skip
         dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
         self.names = {v: DISHONEST if v.name in dishonest else f"the {v.name}" for v in machine.role.parameters}
         if not dishonest <= {v.name for v in self.names} or dishonest & {v.name for v in machine.role.own}:
             raise Unsupported("a dishonest party that is not another one which the judged session names from the start")
         self.honest = (*(name for name in self.names.values() if name != DISHONEST), OTHER)
         star = Session(STAR, wanted.role, tuple(self.names.values()), True)
-        self.sessions = (*self._summaries(), star)
-        self.others = tuple(session.label for session in self.sessions if session is not star)
-        self.differences: tuple[Difference, ...] = tuple(
-            dict.fromkeys(FormTests(self.clauses, self.pairs, self.others).differences())
-        )
+        held = Held(system.protocol, machines)
+        self.partners = partners_of(held, claim, self.pairs, self.names, self.honest)
+        spotlights = (*self._both_ways(one for found in self.partners.values() for one in found.sessions), star)
+        summary = tuple(self._both_ways(summaries(self.clauses, self.honest)))
+        self.sessions = (*summary, *spotlights)
+        mine, others = (tuple(one.label for one in sessions) for sessions in (spotlights, summary))
+        self.leaks = FormLeaks(self.clauses, held, self.pairs, claim, tuple(self.names.values()), mine, others)
+        tests = FormTests(self.clauses, self.pairs, tuple(one.label for one in self.sessions if one is not star))
+        found = dict.fromkeys((*tests.differences(), *tests.of_leaks(self.leaks.seen())))
+        self.tests = {self._test(number, one): one for number, one in enumerate(found)}
         close(self.clauses)
+
+    def _test(self, number: int, found: Difference) -> int:
+        """Return the predicate that says that something is seen on one side only."""
+        predicate = self.clauses.predicate(Predicate("tested", f"test {number}", ()))
+        self.clauses.rule(Literal(predicate, ()), found.body, found.conditions, Origin("test"))
+        return predicate
 
     def case(self, given: tuple[Given, ...] = ()) -> Case:
         """Return the case that nothing is seen on one side only, if more leaks than the claim says."""
-        leaked = leak_rules(self.clauses, [*self._lost(), *given])
+        leaked = leak_rules(self.clauses, [*self.leaks.given(None), *given])
+        later = self.leaks.later([(test, one.place) for test, one in self.tests.items()])
         scene = Scene(self.clauses, self.honest, frozenset({OTHER}), self.sessions, (), leaked)
-        goals = [(scene.goal(one.body, one.conditions), one.words) for one in self.differences]
+        goals = [(scene.goal((Literal(test, ()),)), one.words) for test, one in self.tests.items()]
         kept = [(goal, words) for goal, words in goals if goal is not None]
         return Case(
-            self.machine.role.name, scene, tuple(goal for goal, _ in kept), self._forbidden(scene), (),
+            self.machine.role.name, scene, tuple(goal for goal, _ in kept), self._forbidden(scene), later,
             ((STAR, Stance(self.machine, 0, {})),), words=tuple(words for _, words in kept),
         )  # fmt: skip
 
-    def _summaries(self) -> Iterator[Session]:
-        """Yield the classes of other sessions: those that do the same in both systems, and those that part.
+    def _both_ways(self, sessions: Iterable[Session]) -> Iterator[Session]:
+        """Yield classes of other sessions: those that do the same in both systems, and those that part.
 
         Which of both a session is stays as it is, so what the ones create is never what the others created.
         """
-        for session in summaries(self.clauses, self.honest):
+        for session in sessions:
             yield session
             if self.pairs.parted(session.role):
                 yield replace(session, label=f"{PARTED}{session.label}")
@@ -125,6 +140,13 @@ class _Bench:
             sessions = sum(mask for kind, mask in zip(KINDS, (star, parted, alike), strict=True) if kind not in kinds)
             columns = self.clauses.predicates[predicate].columns
             forbids.add(predicate, (sessions, *(scene.full(sort) for sort in columns[1:])))
+        for role, found in self.partners.items():
+            kinds_of = (
+                f"{kind}others {role}({','.join(one.names)})" for kind in ("", PARTED) for one in found.sessions
+            )
+            leaves = [leaf_name(found.first, label) for label in kinds_of if label in scene.by_label]
+            for predicate in states_with(scene, self.machine.role.name, found.first):
+                forbids.add(predicate, restriction(scene, predicate, {found.first: leaves}, [STAR]))
         return forbids.result()
 
     def ends(self, solved: Solved) -> bool:
@@ -134,7 +156,7 @@ class _Bench:
         predicates = [self.clauses.state_of.get((self.machine.role.name, state)) for state in self.pairs.ends]
         return any(box[0] & star for p in predicates if p is not None for box in relations.get(p, ()))
 
-    def leaks(self) -> Iterator[tuple[str, tuple[Given, ...]]]:
+    def more(self) -> Iterator[tuple[str, tuple[Given, ...]]]:
         """Yield what might leak besides, in words."""
         names = tuple(self.names.values())
         keys = {
@@ -147,52 +169,23 @@ class _Bench:
         secrets = created(self.clauses, self.machine, values, (STAR,))
         yield "all keys and secrets of the judged session", (*every, *secrets)
 
-    def _lost(self) -> Iterator[Given]:
-        """Yield what the claim says leaks."""
-        named: dict[str, tuple[str, ...]] = {v.name: (name,) for v, name in self.names.items()}
-        for power in self.claim.powers:
-            for datum in power.data if isinstance(power, Leak) else ():
-                if datum.kind == "key":
-                    family = self.clauses.families[datum.name]
-                    choices = [named.get(name, ()) for name in datum.arguments or ("",) * family.arity]
-                    yield from given_keys(self.clauses, family, choices, f"the key {datum}")
-                else:
-                    assert isinstance(power, Leak)
-                    yield from self._values(power, datum)
 
-    def _values(self, power: Leak, datum: Datum) -> Iterator[Given]:
-        """Yield a value that sessions create; raise :class:`Unsupported` for values of which that does not say whose they are."""
-        found = [
-            (machine, v) for machine in self.clauses.machines for v in fresh_values(machine)
-            if v.name == datum.name and machine.protocol == (datum.owner or self.machine.protocol)
-        ]  # fmt: skip
-        if not found:
-            raise Unsupported(f"a leak of `{datum}`, which no session creates, where messages change their form")
-        for machine, variable in found:
-            if machine.role.name == self.machine.role.name:
-                labels = {"own": (STAR,), "other": self.others, "all": (STAR, *self.others)}[power.owner]
-            elif power.owner == "all" or datum.owner:
-                labels = self.others
-            else:
-                raise Unsupported(
-                    f"a leak of `{datum}` of some sessions of {machine.role.name}, where messages change their form"
-                )
-            yield from created(self.clauses, machine, [variable], labels)
+def _certified(system: System, claim: Claim) -> tuple[tuple[RoleMachine, ...], dict[Var, tuple[str, Var]]]:
+    """Return the machines with the keys that are certified without proof of possession as variables, and what those are."""
+    loose = tuple(power.family for power in claim.powers if isinstance(power, UncheckedPossession))
+    found = [untied(machine, loose) for machine in system.machines]
+    return tuple(machine for machine, _ in found), {v: meaning for _, table in found for v, meaning in table.items()}
 
 
-def _refuse(claim: Claim) -> None:
-    """Raise :class:`Unsupported` for claims that paired machines do not cover."""
-    if claim.premise is not None:
-        raise Unsupported("a premise of a claim of indistinguishability")
-    for power in claim.powers:
-        if isinstance(power, UncheckedPossession):
-            raise Unsupported("unchecked possession where messages change their form")
-        if isinstance(power, Weak) and (power.form == "hash" or power.when is not None):
-            raise Unsupported("a weak hash, or what is weak in some sessions only, where messages change their form")
-        if isinstance(power, Leak) and (power.after is not None or any(d.kind not in LOST for d in power.data)):
-            raise Unsupported(
-                "leaks after a point, or of other things than keys and values, where messages change their form"
-            )
+def _refuse_primed(pairs: Paired, certified: Mapping[Var, tuple[str, Var]]) -> None:
+    """Raise :class:`Unsupported` if a role may have one certified key on the left and another on the right."""
+    for states in pairs.states.values():
+        for variable in (v for state in states for v in state.bound):
+            for name in certified:
+                if variable is not name and variable.sort == name.sort and variable.name.rstrip("'") == name.name:
+                    raise Unsupported(
+                        "unchecked possession of keys that two branches learn from different parts of a message"
+                    )
 
 
 def _picks(system: System, machine: RoleMachine, wanted: Observational) -> Iterator[tuple[int, int]]:
@@ -200,11 +193,8 @@ def _picks(system: System, machine: RoleMachine, wanted: Observational) -> Itera
 
     Raises :class:`Unsupported` if it is not plain which pick is the subject.
     """
-    subjects = {
-        path.values[wanted.subject.name] for path in system.protocol.paths if wanted.subject.name in path.values
-    }
-    sorts = {sort_of(subject) for subject in subjects}
-    picks = [s for s in machine.states if isinstance(s.step, Pick) and sort_of(s.step.value) in sorts]
+    sort = subject_sort(system, wanted)
+    picks = [s for s in machine.states if isinstance(s.step, Pick) and sort_of(s.step.value) == sort]
     if not picks:
         raise Unsupported(
             f"sides that differ in `{wanted.subject}`, which {machine.role.name} neither starts from nor picks,"

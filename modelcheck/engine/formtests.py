@@ -8,11 +8,13 @@ branch on the other side; that is no difference as long as it has read the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Exposure, Literal
+from modelcheck.engine.attacker import writing
+from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Literal
 from modelcheck.engine.judged import STAR
+from modelcheck.engine.leaks import Given
 from modelcheck.engine.observations import brief, checked_parts, listed, told_apart
 from modelcheck.engine.steps import arrival, session_literal, session_variable, state_literal
 from modelcheck.engine.supplies import SENT, Supplier, Supply, owner, sent, unless_equal
@@ -33,6 +35,8 @@ class Difference:
     words: str
     body: tuple[Literal, ...]
     conditions: tuple[Condition, ...]
+    place: tuple[str, int] | None = None
+    """The role that makes a test and the state in which it waits for it, None for the attacker."""
 
 
 class FormTests:
@@ -52,17 +56,24 @@ class FormTests:
             yield Difference(parting.words, body, ())
         for exposure in list(self.clauses.exposures):
             if exposure.kind == ATTACKER:
-                yield from self._looked_at(exposure)
+                had = sent(self.clauses, exposure, {})
+                role = owner(self.clauses, exposure).role.name
+                found = Difference(f"from {role}", had.body, had.conditions)
+                yield from self._looked_at(halves(renamed(exposure.term, SENT)), found)
         for one in self.pairs.waiting:
             yield from self._received(one)
 
+    def of_leaks(self, leaks: Iterable[tuple[Given, tuple[Term, ...]]]) -> Iterator[Difference]:
+        """Yield what is seen on one side only in things that leak, with the keys that it takes to have them."""
+        for given, needs in leaks:
+            had = (literal for need in needs for literal in self.clauses.knows(need))
+            found = Difference("that leaks", (*given.body, *had), given.conditions)
+            yield from self._looked_at((given.term, given.term), found)
+
     # ------------------------------------------------------------------------------------ the attacker
 
-    def _looked_at(self, exposure: Exposure) -> Iterator[Difference]:
+    def _looked_at(self, both: tuple[Term, Term], found: Difference) -> Iterator[Difference]:
         """Yield what the attacker sees in something: it equals something else, or can be taken apart, on one side only."""
-        had = sent(self.clauses, exposure, {})
-        found = Difference(f"from {owner(self.clauses, exposure).role.name}", had.body, had.conditions)
-        both = halves(renamed(exposure.term, SENT))
         for supplier in self.suppliers:
             side = supplier.side
             mine, other = both[side], both[1 - side]
@@ -103,7 +114,7 @@ class FormTests:
             for step in self._expected(one.role, seen_from.left.state):
                 side = WORDS[supplier.side]
                 words = f"{one.role}, receiving {listed(step.names)}, gets past a check on the {side} only"
-                found = Difference(words, body, (here,) if one.role == self.pairs.role else ())
+                found = Difference(words, body, (here,) if one.role == self.pairs.role else (), (one.role, one.state))
                 yield from self._passed(seen_from, step, supplier, found)
 
     def _expected(self, role: str, state: int) -> Iterator[Receive]:
@@ -126,12 +137,17 @@ class FormTests:
             known = {*bound, *cut.variables}
             if step.channel == "public":
                 yield from _when(found, supplier.apart(cut, theirs, known))
-            elif not one.alike:
-                part, place = arrival(self.clauses, machine, cut, step.channel, step.sender)
-                arrived = Supply({}, tuple(self.clauses.knows(part, place)))
-                for supply in unless_equal(arrived, cut, theirs, known):
-                    more = (*found.conditions, *supply.conditions)
-                    yield Difference(found.words, (*found.body, *supply.body), more)
+                continue
+            envelope, place = arrival(self.clauses, machine, cut, step.channel, step.sender)
+            assert isinstance(envelope, App)
+            written = writing(self.clauses, place, envelope)
+            if written is not None:
+                more = replace(found, conditions=(*found.conditions, *written))
+                yield from _when(more, supplier.apart(cut, theirs, known))
+            arrived = Supply({}, tuple(self.clauses.knows(envelope, place)))
+            for supply in () if one.alike else unless_equal(arrived, cut, theirs, known):
+                conditions = (*found.conditions, *supply.conditions)
+                yield replace(found, body=(*found.body, *supply.body), conditions=conditions)
 
 
 def _when(found: Difference, supplied: tuple[Literal, ...] | None) -> Iterator[Difference]:

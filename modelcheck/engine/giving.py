@@ -30,9 +30,9 @@ class Giving:
         leaked = tuple(
             Message(GIVEN, datum.name, (datum.name,), value)
             for power in leaks for datum in power.data
-            if datum.kind == "value" and self.held.concerns(datum, protocol, self.protocol)
+            if datum.kind != "key" and self.held.concerns(datum, protocol, self.protocol)
             and (datum.owner or power.owner in (owner, "all"))
-            and (value := run.held(datum.name)) is not None
+            and (value := run.held(self.held.honest(run.path, datum))) is not None
         )  # fmt: skip
         run = replace(run, messages=(*run.messages, *leaked))
         given: dict[Term, Message] = {}

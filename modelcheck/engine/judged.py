@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
 from modelcheck.engine.clauses import ClauseSet, Literal, Rule
 from modelcheck.engine.horn import Box, Goal, Mask
 from modelcheck.engine.leaks import Given, given_by, leak_rules
-from modelcheck.engine.scene import Scene, Session, leaf_name, summaries
+from modelcheck.engine.scene import Scene, Session, leaf_name, partners, summaries
 from modelcheck.engine.spotlight import LETTERS, literals, restriction
 from modelcheck.engine.steps import session_variable
 from modelcheck.machines.held import Held, Stance, judged_names
@@ -161,20 +160,7 @@ class Judged:
         """Return one session class per choice of names for a session of ``role`` that is the judged one's partner."""
         machine = self.held.machines[role]
         same = dict(self.names) if machine.protocol == self.machine.protocol else {}
-        choices: list[tuple[str, ...]] = []
-        for variable in machine.role.parameters:
-            if variable in same:
-                choices.append((same[variable],))
-            elif variable in machine.role.own:
-                choices.append(self.honest)
-            else:
-                choices.append((*self.honest, DISHONEST))
-        result = []
-        for names in product(*choices):
-            own = dict(zip(machine.role.parameters, names, strict=True))
-            if all(own[v] != DISHONEST for v in machine.role.own):
-                result.append(Session(f"partner {role}({','.join(names)})", role, names, True))
-        return tuple(result)
+        return partners(machine.role, same, self.honest)
 
     def add_partners(self, role: str) -> None:
         """Put the session of ``role`` from which the judged one got its first value of that role under the spotlight.

@@ -84,10 +84,12 @@ class Run:
         term = self.path.values.get(name)
         return None if term is None else put(term, self.assigned)
 
-    def held(self, name: str) -> Term | None:
-        """Return what a name denotes if some party comes to have it: a fresh value as soon as there are sessions."""
-        term, value = self.path.values.get(name), self.value(name)
-        if term is None or value in self.created or any(party.view.of(term) is not None for party in self.parties):
+    def held(self, term: Term | None) -> Term | None:
+        """Return what a term of the path is if some party comes to have it: a fresh value as soon as there are sessions."""
+        if term is None:
+            return None
+        value = put(term, self.assigned)
+        if value in self.created or any(party.view.of(term) is not None for party in self.parties):
             return value
         return None
 

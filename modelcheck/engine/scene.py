@@ -17,7 +17,7 @@ from modelcheck.engine.boxes import Compiled
 from modelcheck.engine.clauses import NOBODY, PARENT, SESSION, ClauseSet, Condition, Literal, Part, Predicate, Rule
 from modelcheck.engine.horn import Atom, Box, Clause, Differ, Goal, Mask, Program
 from modelcheck.machines.machine import RoleMachine, fresh_values, simple
-from modelcheck.protocol.model import set_members
+from modelcheck.protocol.model import Role, set_members
 from modelcheck.protocol.terms import NAME, Const, Term, Var
 from modelcheck.protocol.theory import DISHONEST, FRESH_SORTS
 
@@ -406,6 +406,17 @@ class _Slots:
                 slot = self.slot(condition.left)
                 self.masks[slot] &= self.scene.allowed(condition, self.sorts[slot])
         return tuple(differ)
+
+
+def partners(role: Role, same: Mapping[Var, str], honest: Sequence[str]) -> tuple[Session, ...]:
+    """Return a spotlight for each choice of names of a judged session's partner: own names honest, some as ``same`` says."""
+    choices = [(same[v],) if v in same else honest if v in role.own else (*honest, DISHONEST) for v in role.parameters]
+    found = []
+    for names in product(*choices):
+        own = [name for v, name in zip(role.parameters, names, strict=True) if v in role.own]
+        if DISHONEST not in own:
+            found.append(Session(f"partner {role.name}({','.join(names)})", role.name, names, True))
+    return tuple(found)
 
 
 def leaf_name(variable: Var, label: str) -> str:

@@ -306,7 +306,8 @@ def _expose(
             clauses.exposures.append(Exposure(kind, predicate, part, needs, conditions, term, state))
         for more, content, _ in openings(part, clauses.weak):
             todo.append((content, tuple(dict.fromkeys((*needs, *more)))))
-        if "hash" in clauses.weak and isinstance(part, App) and part.function == "sign":
+        moved = "hash" in clauses.weak and not clauses.paired
+        if moved and isinstance(part, App) and part.function == "sign":
             clauses.exposures.append(Exposure(kind, predicate, part, needs, conditions, term, state, any_message=True))
 
 

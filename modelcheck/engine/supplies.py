@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain, product
 from math import prod
 from typing import TypeAlias
@@ -98,7 +99,7 @@ class Supplier:
         What is expected may have any values for the variables that are not ``known`` (None: all are); what is not read of one
         must not be read of the other. None if the attacker has no such thing.
         """
-        candidates = tuple(sorted({*expected}, key=repr))
+        candidates = tuple(dict.fromkeys(expected))
         if term is ANYTHING:
             return None if ANYTHING in candidates else ()
         if not self.touched(term) and term in candidates:
@@ -225,10 +226,16 @@ def _equations(
     expected: Term, supplied: Term, mapping: Mapping[Var, Term], known: Collection[Var] | None
 ) -> Iterator[Equations]:
     """Yield the lists of equations of leaves under which what is supplied is as expected."""
-    one, other = (exchange(substitute(term, mapping), {ANYTHING: UNREAD}) for term in (expected, supplied))
+    one, other = (substitute(_closed(term), mapping) for term in (expected, supplied))
     free = set() if known is None else {v for v in expected.variables if v not in known and v not in mapping}
     for found in unify(one, other):
         yield tuple((v, substitute(v, found)) for v in found if v not in free)
+
+
+@lru_cache(maxsize=1 << 14)
+def _closed(term: Term) -> Term:
+    """Return a term in which what is not read is equal only to what is not read."""
+    return exchange(term, {ANYTHING: UNREAD})
 
 
 def _read_alike(term: Term, other: Term) -> bool:

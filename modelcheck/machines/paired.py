@@ -105,6 +105,10 @@ class Paired:
     """The states of the judged role in which only the judged session can be."""
     others_only: set[int] = field(default_factory=set)
     """The states of the judged role in which it cannot be."""
+    picking: list[int] = field(default_factory=list)
+    """The states from which the judged session picks."""
+    ways: dict[tuple[str, int], tuple[Side, Side]] = field(default_factory=dict)
+    """For each state of a session that has parted, where it has got to on either side."""
     _joined: set[tuple[str, int, int, int]] = field(default_factory=set)
     _sent: set[Term] = field(default_factory=set)
     """The parts of two forms of what is sent."""
@@ -148,6 +152,7 @@ class Paired:
                 case _:
                     values.append({})
         before = machine.states[left].parent
+        self.picking.append(before)
         self._go(before, Side(left, values[0]), Side(right, values[1]), self.role, judged=True)
 
     def wait(self) -> None:
@@ -173,8 +178,12 @@ class Paired:
     def branches(self, one: Waiting) -> Iterator[tuple[int, int]]:
         """Yield the pairs of branches that a waiting session may take, one on either side."""
         machine = self.originals[one.role]
-        for left in machine.children[one.left.state]:
-            for right in machine.children[one.right.state]:
+        ours, theirs = (
+            [index for index in machine.children[side.state] if isinstance(machine.states[index].step, Receive)]
+            for side in (one.left, one.right)
+        )
+        for left in ours:
+            for right in theirs:
                 if not (one.alike and left == right):
                     yield left, right
 
@@ -260,6 +269,7 @@ class Paired:
         for variable in dict.fromkeys((*made, *more)):
             if variable not in self.states[role][at].bound:
                 at = self._add(role, at, Create(variable), judged=judged)
+        self.ways[role, at] = (left, right)
         ours, theirs = (self._ways(machine, side) for side in (left, right))
         kinds = {type(machine.states[index].step) for index in (*ours, *theirs)}
         if kinds <= {Receive}:
@@ -275,6 +285,8 @@ class Paired:
             self._send(at, (left, right), pairs[0], role, judged=judged)
         elif Send in kinds and (not ours or not theirs or kinds <= {Send, Receive}):
             self._parts(at, role, f"{role} answers on one side only", judged=judged)
+        elif Receive in kinds:
+            raise Unpaired(f"a session of {role} that may wait for a message or go on by itself")
         else:
             self._decide(at, (left, right), pairs, role, judged=judged)
 

@@ -6,6 +6,8 @@ In normal form a pair stands as deep inside as it can, and what is in it holds n
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from modelcheck.protocol.terms import DH, App, Term, rebuild, subterms
 from modelcheck.protocol.theory import product
 
@@ -50,6 +52,8 @@ def _shared_secret(left: App, right: App) -> Term:
 
 def half(term: Term, side: int) -> Term:
     """Return what a term is in one of the two systems."""
+    if not differs(term):
+        return term
     done: dict[Term, Term] = {}
 
     def go(part: Term) -> Term:
@@ -70,6 +74,7 @@ def halves(term: Term) -> tuple[Term, Term]:
     return half(term, LEFT), half(term, RIGHT)
 
 
+@lru_cache(maxsize=1 << 16)
 def differs(term: Term) -> bool:
     """Return whether a term has another form in the right system than in the left."""
     return any(isinstance(part, App) and part.function == TWO for part in subterms(term))

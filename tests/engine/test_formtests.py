@@ -11,12 +11,11 @@ from modelcheck.engine.boxes import Budget
 from modelcheck.engine.forms import decide_forms
 from modelcheck.engine.formtests import FormTests
 from modelcheck.engine.prover import Proof
-from modelcheck.engine.scene import summaries
+from modelcheck.engine.solver import Derived
 from modelcheck.engine.supplies import Supplier
 from modelcheck.machines.paired import Paired
 from modelcheck.protocol.model import Observational
-from modelcheck.protocol.terms import ANYTHING
-from modelcheck.verdict import PossibleDifference, Vacuous
+from modelcheck.verdict import Vacuous
 from tests.support import tasks
 
 TEXT = """\
@@ -42,7 +41,7 @@ claims
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
-def decided(*flow: str) -> Proof | PossibleDifference | Vacuous:
+def decided(*flow: str) -> Proof | Derived | Vacuous:
     (task,) = tasks(TEXT.format(flow="".join(f"  {line}\n" for line in flow)))
     assert isinstance(task.what.property, Observational)
     return decide_forms(task.library.system(task.owner), task.what, task.what.property, Budget(10**8), vacuity=False)
@@ -51,8 +50,8 @@ def decided(*flow: str) -> Proof | PossibleDifference | Vacuous:
 def seen(*flow: str) -> str:
     """What shows the pick."""
     found = decided(*flow)
-    assert isinstance(found, PossibleDifference)
-    return found.conclusion.partition("different: ")[2]
+    assert isinstance(found, Derived)
+    return found.solved.case.words[found.solved.goal or 0]
 
 
 SEALED = "Client -> Store: Hello { x: pk_encrypt(pk(enc(server)), n) when mode = real else hash(n, m) }"
@@ -172,10 +171,9 @@ def no_equality(patch: pytest.MonkeyPatch) -> None:
         ),
         pytest.param(ANSWERS, lambda p: p.setattr(Paired, "_suppliable", lambda *_: False), id="pairs of branches"),
         pytest.param(
-            ANSWERS, lambda p: p.setattr(forms._Bench, "_summaries", lambda one: summaries(one.clauses, one.honest)),
-            id="sessions that part",
+            ANSWERS, lambda p: p.setattr(forms._Bench, "_both_ways", lambda _, classes: classes), id="sessions that part",
         ),
-        pytest.param(LATER, lambda p: p.setattr(supplies, "UNREAD", ANYTHING), id="what is not read"),
+        pytest.param(LATER, lambda p: p.setattr(supplies, "_closed", lambda term: term), id="what is not read"),
         pytest.param(WORD, lambda p: p.setattr(supplies, "unless_equal", nothing), id="what is known alike"),
         pytest.param(TWICE, lambda p: p.setattr(Supplier, "_sent_apart", nothing), id="what was sent"),
         pytest.param(BUILT, lambda p: p.setattr(Supplier, "_built_apart", nothing), id="what can be built"),
@@ -189,7 +187,7 @@ def test_an_engine_without_a_part_of_it_would_prove_an_attack_away(
     flow: tuple[str, ...], without: Patch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing else finds this difference."""
-    assert isinstance(decided(*flow), PossibleDifference)
+    assert isinstance(decided(*flow), Derived)
     without(monkeypatch)
     assert isinstance(decided(*flow), Proof)
 
@@ -216,4 +214,4 @@ def test_an_engine_that_read_messages_otherwise_would_lose_what_holds(
     """Branches part inside of what is opened: the first check is the same on both sides, and so is what it leaves unread."""
     assert isinstance(decided(*flow), Proof)
     monkeypatch.setattr(supplies, name, instead)
-    assert isinstance(decided(*flow), PossibleDifference)
+    assert isinstance(decided(*flow), Derived)

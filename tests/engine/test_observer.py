@@ -159,7 +159,6 @@ def test_an_attacker_who_sends_is_shown_what_an_observer_sees() -> None:
 @pytest.mark.parametrize(
     ("attacker", "reason"),
     [
-        ("weak hash when mode = real", "a weak hash in some sessions only, in the eyes of an observer"),
         ("dishonest client", "a judged name that is the attacker's"),
     ],
 )

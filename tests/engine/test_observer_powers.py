@@ -88,9 +88,18 @@ def test_swapping_the_sides_keeps_the_verdict(power: str) -> None:
     assert type(one) is type(other)
 
 
-def test_a_weak_hash_in_some_sessions_is_not_covered() -> None:
-    found = verdict(" despite weak hash when mode = real", last=UNDER_SHARES)
-    assert found == NotSupported("a weak hash in some sessions only, in the eyes of an observer,")
+def test_a_hash_that_is_weak_in_some_sessions_is_taken_to_be_weak_in_all() -> None:
+    """What only that tells apart is no attack: it may be that these sessions are not weak."""
+    assert isinstance(verdict(" despite weak hash when mode = real", last=UNDER_SHARES), Holds)
+    hashed = "x: hash(n) when mode = real else noise"
+    assert isinstance(verdict(" despite weak hash", last=hashed), Attack)
+    assert isinstance(verdict(" despite weak hash when mode = real", last=hashed), PossibleDifference)
+
+
+def test_what_is_computed_may_leak() -> None:
+    """A transcript that leaks tells an observer nothing, the key that is computed with it shows what is sealed."""
+    assert isinstance(verdict(" despite leak of transcript(Hello..Reply)", last=UNDER_SHARES), Holds)
+    assert isinstance(verdict(" despite leak of s", last=UNDER_SHARES), Attack)
 
 
 STOPS = """\

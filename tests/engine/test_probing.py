@@ -179,7 +179,7 @@ def test_a_role_that_cannot_tell_where_to_go_is_not_executed() -> None:
 
 @pytest.mark.parametrize(
     ("attacker", "reason"),
-    [(" despite weak hash when mode = real", "a weak hash, or what is weak in some sessions only, where messages change"),
+    [(" despite weak hash when mode = real", "weak hash when `mode` has a value, which may differ from side to side"),
      (" despite leak of n of other sessions", "a role that cannot tell which branch it is to take (Client, receiving Reply)")],
 )  # fmt: skip
 def test_what_is_not_executed_says_so(attacker: str, reason: str) -> None:

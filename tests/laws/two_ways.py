@@ -6,15 +6,16 @@ more of a message on one side only is seen, and so is whatever :class:`tests.law
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 from modelcheck.machines.machine import Create, Guard, Pick, Reach, Receive, Send
 from modelcheck.machines.reading import beginnings
+from modelcheck.protocol.model import Leak, Weak
 from modelcheck.protocol.terms import ANYTHING, App, Const, Key, Term, Var, exchange, sort_of
 from tests.laws.explicit import ATTACKER, Session
-from tests.laws.two_worlds import SORTS, Different, Frames, Pairs, Twins, at, ground, leaves, turned
+from tests.laws.two_worlds import Comparison, Different, Twins, at, ground, leaves, turned
 
 FILLING = Const(ATTACKER, "Opaque")
 Run = tuple[Session, tuple[Term, ...], tuple[Term, ...]]
@@ -29,19 +30,14 @@ class Ways:
     left: int
     values: Mapping[str, tuple[str, ...]]
     sides: tuple[str, str]
-    leaked: frozenset[str] = frozenset()
-    """The families of which all keys leak."""
+    powers: Sequence[Leak | Weak] = ()
 
     def start(self, sessions: tuple[Session, ...]) -> Iterator[Twins]:
         """The worlds in which all sessions wait."""
-        worlds = [Twins(tuple((one, one) for one in sessions), self.lost())]
+        worlds = [Twins(tuple((one, one) for one in sessions), frozenset())]
         for index in range(len(sessions)):
             worlds = [after for world in worlds for after in self.moved(world, index, (None, None))]
         yield from worlds
-
-    def lost(self) -> Pairs:
-        keys = (Key(f, SORTS[f], (Const(n, "Name"),)) for f in self.leaked for n in ("A", "B"))
-        return frozenset((key, key) for key in keys)
 
     def explore(self, world: Twins, visited: set[Twins]) -> None:
         """Nothing; raises :class:`Different` as soon as something differs."""
@@ -49,7 +45,7 @@ class Ways:
             return
         visited.add(world)
         self.left -= 1
-        frames = Frames(world.seen, self.published)
+        frames = Comparison(self.published, 0, powers=self.powers).frames(world)
         for index, (session, _) in enumerate(world.sessions):
             for message in dict.fromkeys(self.messages(session, world)):
                 for other in sorted(frames.beside(message), key=repr):

@@ -207,8 +207,8 @@ class Comparison:
                         if power.owner == "all" or (mine if power.owner == "own" else twin and not mine):
                             found |= {
                                 (dict(left.values)[v], dict(right.values)[v])
-                                for v, _ in left.values
-                                if v.name == datum.name
+                                for v in had(left)
+                                if v.name == datum.name and v in dict(right.values)
                             }
         return frozenset(found)
 
@@ -317,6 +317,16 @@ def parts(term: Term) -> Iterator[Term]:
             yield from parts(argument)
     else:
         yield term
+
+
+def had(session: Session) -> Iterator[Var]:
+    """The values that a session creates, or reads off what it receives: not those that are sealed or hashed."""
+    for state in session.machine.lineage(session.state):
+        match state.step:
+            case Create(variable):
+                yield variable
+            case Receive(pattern=pattern):
+                yield from (part for part in parts(pattern) if isinstance(part, Var))
 
 
 def goes_on(session: Session) -> bool:
