@@ -94,8 +94,6 @@ class FormLeaks:
         self.machine = self.machines[pairs.role]
         self.named = {v.name: (name,) for v, name in zip(self.machine.role.parameters, names, strict=True)}
         self.leaks = [power for power in claim.powers if isinstance(power, Leak)]
-        if any(power.after is not None and power.after.role != pairs.role for power in self.leaks):
-            raise Unsupported("leaks after a point of another role, where messages change their form")
 
     def given(self, after: Point | None) -> Iterator[Given]:
         """Yield what leaks from the start, or when the judged session is past a point."""
