@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import combinations_with_replacement
 from random import Random
 
 import pytest
 
+from modelcheck.engine.boxes import Budget
 from modelcheck.engine.comparable import picked_alike
+from modelcheck.engine.forms import decide_forms
+from modelcheck.engine.judged import Unsupported
+from modelcheck.engine.probing import probed
+from modelcheck.engine.prover import Proof
 from modelcheck.machines.branches import undecided
 from modelcheck.pipeline import ClaimTask
 from modelcheck.protocol.model import Leak, Observational, Weak
@@ -42,7 +48,6 @@ ANSWERS = [
     "k", "encrypt(kdf(n), k)", "encrypt(kdf(n), k, b)", "hash(n, k)", "encrypt(kdf(n, 1), k)", "sign(sig(b), n)",
     "encrypt(kdf(n), sign(sig(b), n))", "hash(k)",
 ]  # fmt: skip
-
 
 POWERS = (
     "leak of dec(b)", "leak of sig(b) after Alice accepts", "leak of dec after Alice accepts", "leak of n", "leak of m",
@@ -152,6 +157,25 @@ def test_no_pick_that_is_told_apart_is_called_hidden() -> None:
     seen = judged.verdicts_beside(tasks, lambda task: told_apart(task, ("yes", "no"), most=30))
     assert seen["Attack", True] > 8
     assert seen["Holds", False] > 4
+
+
+def test_what_is_proven_cannot_be_executed() -> None:
+    """The search that executes role machines finds nothing where the clauses of paired machines exclude every difference."""
+    seen = Counter[str]()
+    for seed in range(200, 260):
+        task = claim_of(seed, POWERS[seed % len(POWERS)])
+        if task is None or not isinstance(wanted := task.what.property, Observational):
+            continue
+        system = task.library.system(task.owner)
+        try:
+            found = decide_forms(system, task.what, wanted, Budget(10**8), vacuity=False)
+            shown = probed(system, task.what, wanted) if isinstance(found, Proof) else None
+        except Unsupported:
+            continue
+        assert shown is None, seed
+        seen[type(found).__name__] += 1
+    assert seen["Proof"] > 4
+    assert seen["Derived"] > 8
 
 
 def test_no_pick_is_called_hidden_from_a_stronger_attacker_who_tells_it_apart() -> None:
