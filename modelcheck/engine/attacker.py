@@ -26,11 +26,12 @@ from modelcheck.engine.steps import (
 from modelcheck.engine.supplies import APART, ON_ONE_SIDE, SENT, Supplier, Supply, sent
 from modelcheck.machines.blocks import blocks
 from modelcheck.machines.machine import Create, Keep, Recall, Receive, RoleMachine, Send, fixed_values, simple
-from modelcheck.protocol.biterms import IN_TWO_FORMS, LEFT, RIGHT, TWO, differs, halves
+from modelcheck.protocol.biterms import IN_TWO_FORMS, LEFT, RIGHT, differs, halves
 from modelcheck.protocol.model import Family, Path, Weak
 from modelcheck.protocol.terms import (
     NAME,
     STORED,
+    TWO,
     App,
     Key,
     Term,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from modelcheck.engine.attacker import writing
 from modelcheck.engine.clauses import ATTACKER, ClauseSet, Condition, Literal
 from modelcheck.engine.judged import STAR
-from modelcheck.engine.leaks import Given
+from modelcheck.engine.leaks import PREFIX, Given
 from modelcheck.engine.observations import brief, checked_parts, listed, told_apart
 from modelcheck.engine.steps import arrival, session_literal, session_variable, state_literal
 from modelcheck.engine.supplies import SENT, Supplier, Supply, owner, sent, unless_equal
@@ -23,6 +23,7 @@ from modelcheck.machines.paired import Paired, Waiting
 from modelcheck.machines.view import fill
 from modelcheck.protocol.biterms import LEFT, SIDES, halves
 from modelcheck.protocol.terms import App, Term, Var, renamed
+from modelcheck.protocol.terms import replace as put
 from modelcheck.protocol.theory import OPENINGS, Opening, is_data, is_weak, match
 
 WORDS = ("left", "right")
@@ -77,10 +78,10 @@ class FormTests:
         for supplier in self.suppliers:
             side = supplier.side
             mine, other = both[side], both[1 - side]
-            words = f"the attacker knows something that equals {brief(mine)} {found.words} on the {WORDS[side]} only"
+            words = f"the attacker knows something that equals {_brief(mine)} {found.words} on the {WORDS[side]} only"
             yield from _when(replace(found, words=words), supplier.apart(mine, [other]))
             if mine is not other and _has_format(mine) and not _same_format(mine, other):
-                yield replace(found, words=f"{brief(mine)} {found.words} has another format on the {WORDS[1 - side]}")
+                yield replace(found, words=f"{_brief(mine)} {found.words} has another format on the {WORDS[1 - side]}")
             for opening in OPENINGS:
                 yield from self._opened(supplier, mine, other, opening, found)
 
@@ -94,7 +95,7 @@ class FormTests:
             return
         there: dict[Var, Term] = {}
         also = match(opening.sealed, other, there)
-        words = f"the attacker has a key that fits {brief(mine)} {found.words} on the {WORDS[supplier.side]} only"
+        words = f"the attacker has a key that fits {_brief(mine)} {found.words} on the {WORDS[supplier.side]} only"
         if not opening.needs and not also:
             yield replace(found, words=words)
         for need in opening.needs or opening.role_needs:
@@ -154,6 +155,12 @@ def _when(found: Difference, supplied: tuple[Literal, ...] | None) -> Iterator[D
     """Yield a difference that is seen when something is supplied, if it can be."""
     if supplied is not None:
         yield replace(found, body=(*found.body, *supplied))
+
+
+def _brief(term: Term) -> str:
+    """Return the text of a term, variables called as the role calls them that sends or loses it."""
+    names = {v: v.name.removeprefix(SENT).removeprefix(PREFIX).replace("~", " copy ") for v in term.variables}
+    return brief(put(term, {v: Var(name, v.sort) for v, name in names.items()}))
 
 
 def _has_format(term: Term) -> bool:

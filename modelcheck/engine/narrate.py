@@ -11,6 +11,7 @@ from modelcheck.engine.prover import System
 from modelcheck.engine.scene import Scene, Session
 from modelcheck.engine.solver import Solved
 from modelcheck.machines.machine import Keep, Reach, Recall, Receive, Send
+from modelcheck.protocol.biterms import IN_TWO_FORMS
 from modelcheck.protocol.model import Agreement, Aliveness, Claim, Identifies, Observational, Secrecy
 from modelcheck.protocol.terms import App, Term, Var, canonical, exchange, replace, show, subterms
 from modelcheck.protocol.theory import DISHONEST
@@ -70,7 +71,10 @@ class Narrator:
         assert predicate.pattern is not None
         term = self.shown(predicate, step)
         match origin.kind:
-            case "compose" if isinstance(predicate.pattern, App) and predicate.pattern.function != "g":
+            case "compose" if isinstance(predicate.pattern, App) and predicate.pattern.function not in (
+                "g",
+                IN_TWO_FORMS,
+            ):
                 return f"the attacker builds {term}"
             case "leak":
                 return f"the attacker gets {term}: {origin.role} leaks" if origin.role else f"the attacker gets {term}"

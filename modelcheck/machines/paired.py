@@ -25,8 +25,8 @@ from modelcheck.machines.machine import (
     State,
     Step,
 )
-from modelcheck.protocol.biterms import IN_TWO_FORMS, TWO, differs, halves, two
-from modelcheck.protocol.terms import App, Const, Term, Var, renamed, subterms, unify, unify_all
+from modelcheck.protocol.biterms import IN_TWO_FORMS, differs, halves, two
+from modelcheck.protocol.terms import TWO, App, Const, Term, Var, renamed, subterms, unify, unify_all
 from modelcheck.protocol.terms import replace as put
 
 MOST_STATES = 600

@@ -57,9 +57,11 @@ class _Local:
 class _Walk:
     """Projects one path onto one role."""
 
-    def __init__(self, prefix: str, role: Role, path: Path, families: dict[str, Family]) -> None:
+    def __init__(
+        self, prefix: str, role: Role, path: Path, families: dict[str, Family], made: frozenset[Var]
+    ) -> None:  # fmt: skip
         self.prefix, self.role, self.path = prefix, role, path
-        self.view = View(role, families, meant_by_sender(path, role))
+        self.view = View(role, families, meant_by_sender(path, role), made)
         self.locals: list[_Local] = []
         self.diagnostics: list[Diagnostic] = []
         self.stages: list[Reached] = []
@@ -94,7 +96,7 @@ class _Walk:
         mine = self.role.name
         match event:
             case Created(role, variable) if role == mine:
-                self.add(Create(self.view.learn(variable)))
+                self.add(Create(self.view.create(variable)))
                 self.compare(self.view.settle(), event.span)
             case Picked(role=role) if role == mine:
                 self.pick(event)
@@ -228,8 +230,12 @@ def project(protocol: Protocol, *, qualified: bool = False) -> tuple[tuple[RoleM
     machines, diagnostics = [], []
     for role in protocol.roles:
         walks = []
+        made = frozenset(
+            event.variable for path in protocol.paths for event in path.events
+            if isinstance(event, Created) and event.role == role.name
+        )  # fmt: skip
         for path in protocol.paths:
-            walk = _Walk(prefix, role, path, families)
+            walk = _Walk(prefix, role, path, families, made)
             walk.run()
             walks.append(walk)
             diagnostics += walk.diagnostics

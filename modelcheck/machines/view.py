@@ -8,7 +8,7 @@ the key comes later (Alice-and-Bob semantics: Caleiro, Vigano, Basin 2006; Almou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from modelcheck.protocol.model import Family, Role
 from modelcheck.protocol.terms import (
@@ -44,10 +44,13 @@ class View:
 
     __slots__ = ("_cache", "_names", "_pending", "families", "known", "meant", "order", "role", "swapped")
 
-    def __init__(self, role: Role, families: Mapping[str, Family], meant: Mapping[Var, Term]) -> None:
+    def __init__(
+        self, role: Role, families: Mapping[str, Family], meant: Mapping[Var, Term], made: Iterable[Var] = ()
+    ) -> None:  # fmt: skip
         """Start with the role's own names, the names it was told, and the keys that follow from those.
 
-        ``meant`` gives, for the parts of fields that only others take unchecked, what their sender put there.
+        ``meant`` gives, for the parts of fields that only others take unchecked, what their sender put there; ``made`` are
+        the values that the role creates on any path.
         """
         self.role = role
         self.meant = meant
@@ -55,7 +58,8 @@ class View:
         self.families = families
         self.known: dict[Term, Term] = {}
         self.order: list[Var] = []
-        self._names: dict[str, int] = {}
+        # What a role creates is fixed for its session; what it learns of that name, perhaps on another path, is not.
+        self._names = {variable.name: 1 for variable in made}
         self._pending: list[tuple[Term, Term]] = []
         self._cache: dict[Term, Term | None] = {}
         for name in role.parameters:
@@ -73,8 +77,14 @@ class View:
 
     # -------------------------------------------------------------------------------- growing
 
+    def create(self, variable: Var) -> Var:
+        """Return the role's variable for a value that it creates."""
+        self.order.append(variable)
+        self._add(variable, variable)
+        return variable
+
     def learn(self, variable: Var) -> Var:
-        """Return the role's variable for a value that it creates, picks or learns under its own name."""
+        """Return the role's variable for a value that it picks or learns under its own name."""
         own = self._fresh(variable)
         self._add(variable, own)
         return own

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from modelcheck.protocol.terms import DH, App, Term, rebuild, subterms
+from modelcheck.protocol.terms import DH, TWO, App, Term, rebuild, subterms
 from modelcheck.protocol.theory import product
-
-TWO = "two"
-"""The function of explicit pairs."""
 
 LEFT, RIGHT = 0, 1
 SIDES = (LEFT, RIGHT)

@@ -157,6 +157,9 @@ STORED = "stored "
 
 DH, G = "dh", "g"
 
+TWO = "two"
+"""The function of terms that are one thing in one of two systems and another in the other (:mod:`modelcheck.protocol.biterms`)."""
+
 ANYTHING = Const("anything", "anything")
 """In a pattern: whatever stands here. It is equal to every term and binds nothing."""
 
@@ -346,6 +349,8 @@ def show(term: Term) -> str:
             return f"g^{show(exponent)}"
         case App("dh", (left, right)):
             return f"g^({show(left)}*{show(right)})"
+        case App("two", (left, right)):
+            return f"<{show(left)} | {show(right)}>"
         case App("tuple", arguments):
             return f"({', '.join(map(show, arguments))})"
         case App(function, arguments) if function.startswith(MESSAGE):

@@ -71,6 +71,38 @@ def test_if_no_key_turns_it_all_secrets_may() -> None:
     assert found.turned == "all keys and secrets of the judged session"
 
 
+WHOSE = """\
+protocol p
+  role Client is client given server
+  role Server is server
+  role Store
+  key enc(Name): EncryptionKey published
+  values Mode = real, cover
+flow
+  Client picks mode: Mode
+  Client creates n: Nonce, m: Nonce
+  alt when mode = real
+    Client -> Server: Hello { pk_encrypt(pk(enc(server)), "a", n, m) }
+    Server creates q: Nonce
+    Server -> Store: Reply { q }
+  else
+    Client creates q: Nonce
+    Client -> Server: Hello { pk_encrypt(pk(enc(server)), q, "b", m) }
+    Server -> Store: Reply { q }
+  end
+  Client accepts
+  Server accepts
+claims
+  c: mode indistinguishable among { real, cover } at Client
+"""
+
+
+@pytest.mark.parametrize("sides", ["real, cover", "cover, real"])
+def test_what_is_created_on_one_side_is_not_what_is_learned_on_the_other(sides: str) -> None:
+    """Two sessions of the server answer the same hello, with one value on the one side and two on the other."""
+    assert isinstance(decided(WHOSE.replace("real, cover }", f"{sides} }}")), Derived)
+
+
 def test_what_no_leak_turns_is_vacuous() -> None:
     """Nothing that is sent depends on the pick."""
     same = HELLO.replace('n, "short")', 'n, "long", m)')

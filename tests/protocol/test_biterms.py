@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelcheck.protocol.biterms import LEFT, RIGHT, SIDES, TWO, differs, half, halves, settled, two
-from modelcheck.protocol.terms import App, Const, Key, Term, Var, replace, subterms
+from modelcheck.protocol.biterms import LEFT, RIGHT, SIDES, differs, half, halves, settled, two
+from modelcheck.protocol.terms import TWO, App, Const, Key, Term, Var, replace, subterms
 from modelcheck.protocol.theory import product
 
 X, Y, Z = (Var(name, "Exponent") for name in "xyz")
