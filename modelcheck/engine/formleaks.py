@@ -53,16 +53,10 @@ class Partners:
     """That value; the judged session has it on both sides before it picks."""
 
 
-def partners_of(
-    held: Held, claim: Claim, pairs: Paired, names: Mapping[Var, str], honest: Sequence[str]
-) -> dict[str, Partners]:  # fmt: skip
-    """Return the judged session's partners by role.
-
-    Raises :class:`Unsupported` if it may have another one on either side, and the claim's leaks speak of it.
-    """
+def partners_of(held: Held, pairs: Paired, names: Mapping[Var, str], honest: Sequence[str]) -> dict[str, Partners]:
+    """Return the judged session's partners by role, but of roles of whom it may have another one on either side."""
     machine = pairs.originals[pairs.role]
     ends = [Stance(machine, s.index, s.views) for s in machine.states if not machine.children[s.index]]
-    lost = {*held.partner_roles(claim, machine)}
     found = {}
     for role, other in held.machines.items():
         first = held.first_shared(machine, ends, other) if other.protocol == machine.protocol else None
@@ -70,10 +64,6 @@ def partners_of(
             continue
         if all(first in machine.states[state].bound for state in pairs.picking):
             found[role] = Partners(partners(other.role, names, honest), first)
-        elif role in lost:
-            raise Unsupported(
-                f"leaks of a partner ({role}) that may be another one on either side, where messages change their form"
-            )
     return found
 
 
@@ -81,15 +71,19 @@ class FormLeaks:
     """What a claim says leaks, from the start or when the judged session is past a point."""
 
     def __init__(
-        self, clauses: ClauseSet, held: Held, pairs: Paired, claim: Claim, names: Sequence[str], mine: tuple[str, ...],
-        others: tuple[str, ...],
+        self, clauses: ClauseSet, held: Held, pairs: Paired, claim: Claim, names: Sequence[str],
+        spotlights: Sequence[Session], others: Sequence[Session],
     ) -> None:  # fmt: skip
-        """``names`` are the judged session's, ``mine`` the labels of it and its partners, ``others`` those of all other sessions.
+        """``names`` are the judged session's, ``spotlights`` it and its partners, ``others`` all other sessions.
 
-        Raises :class:`Unsupported` for what is not covered.
+        Where a partner is none of the spotlights, all sessions of its role lose what it loses.
         """
         self.clauses, self.held, self.pairs = clauses, held, pairs
-        self.labels = {"own": mine, "other": others, "all": (*mine, *others)}
+        told = {session.role for session in spotlights}
+        missing = {*held.partner_roles(claim, held.machines[pairs.role])} - told
+        mine, rest = (tuple(session.label for session in sessions) for sessions in (spotlights, others))
+        losing = tuple(session.label for session in others if session.role in missing)
+        self.labels = {"own": (*mine, *losing), "other": rest, "all": (*mine, *rest)}
         self.machines: dict[str, RoleMachine] = {machine.role.name: machine for machine in clauses.machines}
         self.machine = self.machines[pairs.role]
         self.named = {v.name: (name,) for v, name in zip(self.machine.role.parameters, names, strict=True)}

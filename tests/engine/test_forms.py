@@ -242,10 +242,6 @@ TWO_PICKS = "  Client picks other: Mode\n" + REQUEST
             "weak aead when `mode` has a value, which may differ from side to side",
         ),
         (REQUEST, " despite leak of m", "a leak of `m`, which is not the same on both sides"),
-        (
-            REQUEST, " despite leak of n of other sessions",
-            "leaks of a partner (Server) that may be another one on either side, where messages change their form",
-        ),
         (TWO_PICKS, "", "a role with two picks of one sort where messages change their form"),
     ],
 )  # fmt: skip
@@ -262,10 +258,13 @@ def test_a_subject_that_the_judged_role_does_not_pick_is_refused() -> None:
 
 
 def test_what_is_refused_and_shows_nothing_is_not_supported() -> None:
-    found = verdict(text(rest=" despite leak of q of other sessions"))
-    assert found == NotSupported(
-        "leaks of a partner (Server) that may be another one on either side, where messages change their form"
-    )
+    found = verdict(text(rest=" despite leak of m"))
+    assert found == NotSupported("a leak of `m`, which is not the same on both sides")
+
+
+def test_partners_of_whom_the_judged_session_hears_after_its_pick_lose_what_all_of_their_role_lose() -> None:
+    assert isinstance(decided(text(rest=" despite leak of q")), Proof)
+    assert isinstance(decided(text(rest=" despite leak of n of other sessions")), Derived)
 
 
 def test_the_invariant_is_audited_and_no_damaged_one_passes() -> None:
