@@ -50,6 +50,9 @@ MOST_WORLDS = 600
 MOST_MESSAGES = 400
 """Messages of one shape that are tried for one session in one world."""
 
+MOST_TRIES = 10_000
+"""Messages that are tried in all."""
+
 Trail = tuple[Step, ...]
 """What a session decided by itself on its way; both sides decide alike."""
 
@@ -74,6 +77,7 @@ class _Search:
     names: Mapping[str, Term]
     powers: Powers
     worlds: int = 0
+    tries: int = 0
 
     # ---------------------------------------------------------------------------------------- one session, one side
 
@@ -323,6 +327,9 @@ class _Search:
 
     def compared(self, world: World, player: Player, pair: Pair) -> None:
         """Raise :class:`_Found` if a session that stops at a message has opened more of it on one side."""
+        self.tries += 1
+        if self.tries > MOST_TRIES:
+            return
         if any(next(self.runs(player, player.halves[side], pair[side]), None) is not None for side in (0, 1)):
             return
         opened = [self.opened(player, player.halves[side], pair[side]) for side in (0, 1)]
@@ -408,7 +415,7 @@ def _explore(search: _Search, first: list[World]) -> None:
     numbers = count()
     waiting = [(world.built, next(numbers), world) for world in first]
     known: set[object] = set()
-    while waiting and search.worlds < MOST_WORLDS:
+    while waiting and search.worlds < MOST_WORLDS and search.tries < MOST_TRIES:
         _, _, world = heappop(waiting)
         key = _key(world)
         if key in known:
@@ -422,6 +429,7 @@ def _explore(search: _Search, first: list[World]) -> None:
             if seen is not None:
                 search.probe(world, player, seen)
             for pair, words in search.messages(world, player, seen):
+                search.tries += 1
                 left, right = (words or _spelled((one, " from the attacker")) for one in pair)
                 made = world if words else replace(world, built=world.built + 1)
                 for after in search.moved(made, index, pair, (left, right)):
