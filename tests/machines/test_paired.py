@@ -70,7 +70,7 @@ def waits(found: Paired, role: str) -> list[Waiting]:
 def test_the_judged_session_is_on_both_ways_from_its_pick_on() -> None:
     found = pairs(HELLO + REPLY)
     assert added(found, "Client") == [
-        "creates n", "creates m", "sends Hello { two(pk_encrypt(pk(enc(server)), n), hash(n, m)) }", "receives Reply { q }",
+        "creates n", "creates m", "sends Hello { <pk_encrypt(pk(enc(server)), n) | hash(n, m)> }", "receives Reply { q }",
     ]  # fmt: skip
     (one,) = waits(found, "Client")
     assert one.judged
@@ -82,7 +82,7 @@ def test_the_judged_session_is_on_both_ways_from_its_pick_on() -> None:
 def test_a_message_of_two_forms_leads_another_session_to_two_branches() -> None:
     found = pairs(HELLO + REPLY)
     first, *rest = added(found, "Server")
-    assert first == f"receives {IN_TWO_FORMS}(Hello {{ two(pk_encrypt(pk(enc(server)), n), hash(n', m)) }})"
+    assert first == f"receives {IN_TWO_FORMS}(Hello {{ <pk_encrypt(pk(enc(server)), n) | hash(n', m)> }})"
     assert rest == ["creates q", "sends Reply { q }"]
     assert added(found, "Third") == []
 
@@ -134,7 +134,7 @@ def test_what_both_branches_learn_from_the_same_part_is_one_variable() -> None:
     both = "pk_encrypt(pk(enc(server)), n, m) when mode = real else pk_encrypt(pk(enc(server)), m, hash(n))"
     found = pairs(f"{PICKS}  Client -> Server: Hello {{ x: {both} }}\n")
     (first,) = added(found, "Server")
-    assert first == f"receives {IN_TWO_FORMS}(Hello {{ pk_encrypt(pk(enc(server)), (n, two(m, hash(n')))) }})"
+    assert first == f"receives {IN_TWO_FORMS}(Hello {{ pk_encrypt(pk(enc(server)), (n, <m | hash(n')>)) }})"
 
 
 def test_who_can_be_in_a_state() -> None:
