@@ -141,15 +141,16 @@ class FormLeaks:
             if any(one.index in had for one in machine.lineage(state)):
                 continue
             both = [
-                [put(term, side.values) for at, term in found if any(one.index == at for one in original.lineage(side.state))]
+                {put(term, side.values) for at, term in found if any(one.index == at for one in original.lineage(side.state))}
                 for side in sides
             ]  # fmt: skip
-            if not both[0] and not both[1]:
+            if not any(both):
                 continue
-            if not both[0] or not both[1] or differs(two(both[0][0], both[1][0])):
+            ours, theirs = both
+            if len(ours) != 1 or len(theirs) != 1 or differs(two(*ours, *theirs)):
                 raise Unsupported(f"a leak of `{datum}`, which is not the same on both sides")
             had.add(state)
-            yield state, both[0][0]
+            yield from ((state, term) for term in ours)
 
     def later(self, tests: Sequence[tuple[int, tuple[str, int] | None]]) -> tuple[Stretch, ...]:
         """Return what leaks after points; ``tests`` are predicates of tests with the role and state that makes each.

@@ -14,7 +14,7 @@ from modelcheck.engine.agreement import states_with
 from modelcheck.engine.attacker import build, close
 from modelcheck.engine.boxes import Budget
 from modelcheck.engine.clauses import SESSION, Literal, Origin, Predicate
-from modelcheck.engine.comparable import refuse, subject_sort
+from modelcheck.engine.comparable import dishonest_names, refuse, subject_sort
 from modelcheck.engine.formleaks import FormLeaks, partners_of, weak_everywhere
 from modelcheck.engine.formtests import Difference, FormTests
 from modelcheck.engine.judged import OTHER, STAR, Case, Forbids, Unsupported
@@ -29,7 +29,7 @@ from modelcheck.machines.branches import undecided
 from modelcheck.machines.held import Held, Stance
 from modelcheck.machines.machine import Pick, RoleMachine, fresh_values
 from modelcheck.machines.paired import KINDS, Paired, Unpaired, paired
-from modelcheck.protocol.model import Claim, Dishonest, Observational, UncheckedPossession
+from modelcheck.protocol.model import Claim, Observational, UncheckedPossession
 from modelcheck.protocol.terms import Const, Var, sort_of
 from modelcheck.protocol.theory import DISHONEST
 from modelcheck.verdict import Vacuous
@@ -78,15 +78,13 @@ class _Bench:
         except Unpaired as problem:
             raise Unsupported(f"{problem}, where messages change their form") from None
         _refuse_primed(self.pairs, certified)
-        self.claim, self.machine = claim, machine
+        self.machine = machine
         self.clauses = build(
             self.pairs.machines, system.protocol.key_families(), system.protocol.finite_sorts(),
             weak_everywhere(system, claim), paired=True, certified=certified,
         )  # fmt: skip
-        dishonest = {power.name for power in claim.powers if isinstance(power, Dishonest)}
+        dishonest = dishonest_names(claim, machine.role, wanted.subject.name)
         self.names = {v: DISHONEST if v.name in dishonest else f"the {v.name}" for v in machine.role.parameters}
-        if not dishonest <= {v.name for v in self.names} or dishonest & {v.name for v in machine.role.own}:
-            raise Unsupported("a dishonest party that is not another one which the judged session names from the start")
         self.honest = (*(name for name in self.names.values() if name != DISHONEST), OTHER)
         star = Session(STAR, wanted.role, tuple(self.names.values()), True)
         held = Held(system.protocol, machines)

@@ -226,11 +226,10 @@ TWO_PICKS = "  Client picks other: Mode\n" + REQUEST
         (PICKS + HELLO + "  Client checks n != n\n", "", "a comparison that always fails, where messages change their form"),
         (
             REQUEST, " despite dishonest third",
-            "a dishonest party that is not another one which the judged session names from the start",
+            "a dishonest party that the judged session does not name from the start",
         ),
         (
-            REQUEST, " despite dishonest client",
-            "a dishonest party that is not another one which the judged session names from the start",
+            REQUEST, " despite dishonest client", "a judged name that is the attacker's",
         ),
         (REQUEST, " if Client agrees with Server on n", "a premise of a claim of indistinguishability"),
         (
